@@ -23,7 +23,7 @@ def deleted_counts(patch: Patch) -> None:
         self: MemoryStore, schedule: Schedule, due: Sequence[int], most: int | None = None
     ) -> Schedule:
         made = ever.setdefault(self, Counter())
-        check_room("schedules", made[schedule.user_id], 1, most)
+        check_room("schedules_full", made[schedule.user_id], 1, most)
         added = await add(self, schedule, due, most)
         made[schedule.user_id] += 1
         return added
@@ -36,7 +36,7 @@ def others_count(patch: Patch) -> None:
     add = MemoryStore.add_webhook
 
     async def mistaken(self: MemoryStore, webhook: Webhook, most: int) -> Webhook:
-        check_room("webhooks", len(self.all_webhooks), 1, most)
+        check_room("webhooks_full", len(self.all_webhooks), 1, most)
         return await add(self, webhook, most)
 
     patch.setattr(MemoryStore, "add_webhook", mistaken)

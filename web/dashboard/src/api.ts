@@ -38,13 +38,8 @@ function problemOf(status: number, { code, params = {}, error_codes }: ProblemVi
   return new Problem(status, `status ${status}`, code === undefined ? null : { code, params }, error_codes);
 }
 
-/** Ask the API. Rejects with `Problem`; status 0 where no answer came at all. */
-export async function call<T>(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<T> {
+/** An answer of the API that is no problem. Rejects with `Problem`; status 0 where no answer came at all. */
+async function ask(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(PREFIX + path, {
@@ -61,10 +56,31 @@ export async function call<T>(
     if (response.status === 401 && !ASKS_WHO.includes(path)) for (const listener of whenRefused) listener();
     throw problem;
   }
+  return response;
+}
+
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> {
+  const response = await ask(method, path, body, headers);
   if (response.status === 204 || response.headers.get("Content-Length") === "0") return undefined as T;
   const said = (await response.json()) as T;
   const etag = response.headers.get("ETag");
   return etag !== null && typeof said === "object" ? { ...said, etag } : said;
+}
+
+/** Save what the API answers as a file. */
+export async function download(path: string, filename: string, headers: Record<string, string> = {}): Promise<void> {
+  const response = await ask("GET", path, undefined, headers);
+  const address = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = filename;
+  link.click();
+  URL.revokeObjectURL(address);
 }
 
 /** An object with the version that it was read at, for `If-Match`. */

@@ -1,7 +1,7 @@
 // Choose what a chart shows: a length up to now, a step, a zoom, or from and to.
 
 import { useState } from "react";
-import { apiPath, query } from "../api";
+import { download, query } from "../api";
 import { civil, here, instant } from "../parts/civil";
 import { RANGES, type Span, clamped, edges, isLive, moved, zoomed } from "../parts/span";
 import { Action } from "../parts/ui";
@@ -83,13 +83,5 @@ function FromTo({ from, to, choose }: { from: number; to: number; choose: (from:
   );
 }
 
-async function saveCsv(feed: Feed, times: { start: string; end?: string }): Promise<void> {
-  const response = await fetch(apiPath(`/feed-values/${feed.id}${query(times)}`), { headers: { Accept: "text/csv" } });
-  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  const address = URL.createObjectURL(await response.blob());
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = `${feed.key}.csv`;
-  link.click();
-  URL.revokeObjectURL(address);
-}
+const saveCsv = (feed: Feed, times: { start: string; end?: string }): Promise<void> =>
+  download(`/feed-values/${feed.id}${query(times)}`, `${feed.key}.csv`, { Accept: "text/csv" });

@@ -1,8 +1,10 @@
 // What was done to the account.
 
+import { download } from "../api";
 import { Agent } from "../parts/agent";
 import { More, Rows, useList } from "../parts/lists";
-import { Loaded } from "../parts/ui";
+import { withCode } from "../parts/second_factor";
+import { Action, Loaded } from "../parts/ui";
 import type { AuditEntry } from "../types_account";
 import { moment, t, word } from "../words";
 
@@ -12,6 +14,11 @@ export function Audit() {
     <Loaded of={entries}>
       {(items) => (
         <>
+          <div className="row">
+            <Action run={() => withCode((headers) => download("/audit-log/export", "activity.csv", headers))}>
+              {t("Export CSV")}
+            </Action>
+          </div>
           <Rows
             caption={t("Activity log")}
             head={[t("Time"), t("Action"), t("Target"), t("IP address"), t("Device/Browser")]}
