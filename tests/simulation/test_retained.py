@@ -79,6 +79,7 @@ def test_readings_that_nobody_else_can_see_leave_and_a_status_stays(qos: int) ->
     async def story(world: World) -> None:
         shed = world.device("shed")
         await shed.feed("t")
+        await world.settle()
         await shed.publish("t", 1.0, retain=True, qos=qos)
         await shed.send("status", b'{"status": "online"}', retain=True)
         world.fault("line cut", target="roost-part-0")
