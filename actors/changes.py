@@ -39,6 +39,7 @@ from protocol.events import (
     ScheduleChanged,
 )
 from protocol.people.access import OwnSecrets
+from protocol.people.people import AuditEntry
 from protocol.people.user import User
 from protocol.records import Device, Feed, MqttLogin
 from protocol.schedule.schedules import Schedule
@@ -168,6 +169,15 @@ class Changes:
                 self._mqtt_relay.changed(user.id)
                 await self._session_sweep.listener_deleted(secrets.listener)
         return secrets
+
+    async def disable_account(
+        self, user_id: str, now_us: int, *, erase: bool, entries: Sequence[AuditEntry] = ()
+    ) -> bool:
+        """See `ErasureStore.disable_user`. The rest of a service, here or elsewhere, does what
+        follows: it closes connections, and erases the account (`LockOuts`, `Erasures`)."""
+        done = await self._store.disable_user(user_id, now_us, erase=erase, entries=entries)
+        self._sessions.changed(user_id, signed_out=True)
+        return done
 
     # Listeners
 

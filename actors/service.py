@@ -14,11 +14,13 @@ from typing import Any
 
 import trio
 
+from actors.access.lock_outs import LockOuts
 from actors.access.session_sweep import SessionSweep
 from actors.changes import Changes
 from actors.device.registry import IDLE_S, Devices
 from actors.device.timer import DeviceTimer
 from actors.due.scheduler import Scheduler
+from actors.erasure import Eraser, Erasures
 from actors.ingest.backlog import Backlog
 from actors.ingest.bounds import IngestBounds
 from actors.ingest.broker_refusals import BrokerRefusals
@@ -156,13 +158,22 @@ class Service:
     def _make_timed_work(self, ports: Ports, look_again_s: float) -> None:
         leadership = self.leadership
         tries = SecondTries(ports.store, ports.clock, self.media, self.supervisor)
+        self.erasures = Erasures(
+            ports.store,
+            ports.clock,
+            lambda user_id: self._eraser.erase(user_id),
+            leadership.wait_may_serve,
+        )
+        self.lock_outs = LockOuts(ports.store, ports.logins, look_again_s, self.erasures.found)
         self.scheduler = Scheduler(
             ports,
             tell=self.users.tell,
             renew=self.users.renew_all,
             may_serve=lambda: leadership.may_serve,
             look_again_s=look_again_s,
-            again=tries.by_work(self.devices.load_again, self.mqtt_relay.look_again),
+            again=tries.by_work(
+                self.devices.load_again, self.mqtt_relay.look_again, self.erasures.try_again
+            ),
         )
         self.device_timer = DeviceTimer(
             ports.broker.sessions,
@@ -203,6 +214,7 @@ class Service:
             look_again_s / 2,
             self.mqtt_relay,
             self.devices,
+            self.lock_outs,
             is_alone=pulse.is_alone,
         )
         self.commits = Commits(
@@ -237,6 +249,7 @@ class Service:
             device_timer=self.device_timer,
             retained=self.retained,
         )
+        self._eraser = Eraser(ports.store, self.changes, self.media)
 
     def start(self) -> None:
         """Run everything in the service's nursery."""
@@ -250,6 +263,8 @@ class Service:
         run("floods", self.floods.run)
         run("sessions", self.sessions.run)
         run("mqtt relay", self.mqtt_relay.run)
+        run("lock-outs", self.lock_outs.run)
+        run("erasures", self.erasures.run)
         run("session sweep", self.session_sweep.run)
         run("refresher", self.devices.settings.run)
         run("canaries", self.canaries.run)

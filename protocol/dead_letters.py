@@ -14,7 +14,8 @@ from protocol.times import SECOND_US
 
 # Kinds of work. `ROWS`: rows that no list or snapshot can show. `HISTORY`: feeds whose expired
 # readings cannot be deleted. `SESSIONS`: commits whose digests of a session's
-# messages cannot be read; redeliveries of these may be stored twice.
+# messages cannot be read; redeliveries of these may be stored twice. `ERASURES`: accounts that
+# cannot be erased.
 PLANS = "plans"
 OCCURRENCES = "occurrences"
 COMMANDS = "commands"
@@ -26,9 +27,10 @@ MEDIA = "media"
 ROWS = "rows"
 HISTORY = "history"
 SESSIONS = "sessions"
+ERASURES = "erasures"
 KINDS = (
     *(PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA, ROWS),
-    *(HISTORY, SESSIONS),
+    *(HISTORY, SESSIONS, ERASURES),
 )
 # The subject of these is the id of a row that has its own due time.
 OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)

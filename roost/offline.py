@@ -1,19 +1,40 @@
 """The database for commands that need no service: by URL, or that of a data directory.
 
+    with_store(url, data_dir, work)
+
 The database of a data directory may be running under `roost up`; then that server is used.
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
 
+from actors.adapters.postgres.store import PostgresStore, open_store
 from protocol.errors import SettingsError
+from roost import logs
 from roost.embedded import data_dir
 from roost.embedded.child import Keeper
 from roost.embedded.postgres import EmbeddedPostgres, url_of
+from roost.interrupting import run
+from roost.settings import check_database_url
+
+
+def with_store(
+    url: str | None, path: Path, work: Callable[[PostgresStore], Awaitable[None]]
+) -> None:
+    """Do the work of a command on the store."""
+    logs.configure("warning", "auto")
+    if url is not None:
+        check_database_url(url)
+
+    async def main() -> None:
+        async with database_url(url, path) as found, open_store(found) as store:
+            await work(store)
+
+    run(main)
 
 
 @asynccontextmanager

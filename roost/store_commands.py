@@ -2,26 +2,23 @@
 
 import getpass
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from actors.adapters.postgres.store import PostgresStore, open_store
+from actors.adapters.postgres.store import PostgresStore
 from actors.adapters.system.clocks import Argon2Hasher, SystemClock, SystemIds
 from protocol.errors import SettingsError
 from protocol.ids import is_uuid
 from protocol.people.passwords import normal
-from roost import logs
+from protocol.people.user import User
+from roost import account_commands
 from roost.dead_letter_table import print_letters
 from roost.embedded.data_dir import noted_address
-from roost.interrupting import run
-from roost.offline import database_url
+from roost.offline import with_store
 from roost.options import DATA_DIR, HERE, DatabaseUrl, DataDir
 from roost.provisioning import FeedWish, provision_device, provision_user
-from roost.settings import check_base_url, check_database_url
+from roost.settings import check_base_url
 from web.people.lifting import lift
 from web.people.reset_links import new_link
 
@@ -33,6 +30,10 @@ SHARED = (
 )
 
 user_app = App(name="user", help="Users.")
+user_app.command(account_commands.disable_user, name="disable")
+user_app.command(account_commands.enable_user, name="enable")
+user_app.command(account_commands.sign_out_user, name="sign-out")
+user_app.command(account_commands.delete_user, name="delete")
 device_app = App(name="device", help="Devices.")
 
 
@@ -43,7 +44,7 @@ def migrate(*, database_url: DatabaseUrl = None, data_dir: DataDir = DATA_DIR) -
         applied = await store.migrate()
         print("\n".join(f"applied {name}" for name in applied) or "up to date")
 
-    _with_store(database_url, data_dir, work)
+    with_store(database_url, data_dir, work)
 
 
 @user_app.command(name="add")
@@ -70,7 +71,7 @@ def add_user(
         if made_up:
             print(f"password {password}")
 
-    _with_store(database_url, data_dir, work)
+    with_store(database_url, data_dir, work)
 
 
 @user_app.command(name="reset")
@@ -96,12 +97,13 @@ def reset_user(
         user = await store.user_by_email(normal(email))
         if user is None:
             raise SettingsError(f"there is no user {email!r}")
+        _check_enabled(user)
         if lift_second_factor:
             was_on = await lift(store, user.id, SystemClock().now_us())
             print("second factor lifted" if was_on else "there was no second factor")
         print(await new_link(store, SystemIds(), user, url, SystemClock().now_us()))
 
-    _with_store(database_url, data_dir, work)
+    with_store(database_url, data_dir, work)
 
 
 @user_app.command(name="sql")
@@ -123,6 +125,7 @@ def sql_user(
         if drop:
             print("dropped" if await store.revoke_views(user.id) else "there was none")
             return
+        _check_enabled(user)
         password = SystemIds().secret()
         made = await store.grant_views(user.id, password)
         role = made.role
@@ -134,7 +137,12 @@ def sql_user(
         if not made.is_apart:
             print(SHARED, file=sys.stderr)
 
-    _with_store(database_url, data_dir, work)
+    with_store(database_url, data_dir, work)
+
+
+def _check_enabled(user: User) -> None:
+    if user.disabled_us is not None:
+        raise SettingsError("the account is disabled")
 
 
 @device_app.command(name="add")
@@ -166,7 +174,7 @@ def add_device(
         print(f"client_id {login.client_id}")
         print(f"topic_prefix users/{user.id}/devices/{code}")
 
-    _with_store(database_url, data_dir, work)
+    with_store(database_url, data_dir, work)
 
 
 def dead_letters(
@@ -207,25 +215,4 @@ def dead_letters(
         else:
             await print_letters(store, now_us, print)
 
-    _with_store(database_url, data_dir, work)
-
-
-def _with_store(
-    url: str | None, data_dir: Path, work: Callable[[PostgresStore], Awaitable[None]]
-) -> None:
-    logs.configure("warning", "auto")
-
-    if url is not None:
-        check_database_url(url)
-
-    async def main() -> None:
-        async with _store(url, data_dir) as store:
-            await work(store)
-
-    run(main)
-
-
-@asynccontextmanager
-async def _store(url: str | None, data_dir: Path) -> AsyncIterator[PostgresStore]:
-    async with database_url(url, data_dir) as found, open_store(found) as store:
-        yield store
+    with_store(database_url, data_dir, work)

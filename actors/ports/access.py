@@ -12,7 +12,7 @@ class AccessStore(Protocol):
         ...
 
     async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
-        """The key with this hash, and its user."""
+        """The key with this hash, and its user, who is not disabled."""
         ...
 
     async def api_key_used(self, key_id: str, now_us: int, network: str) -> bool:
@@ -29,5 +29,6 @@ class AccessStore(Protocol):
         ...
 
     async def reset_user(self, sha256: bytes, now_us: int) -> User | None:
-        """The user of a valid link. The link ends when the user is signed out (`update_user`)."""
+        """The user of a valid link, who is not disabled. The link ends when the user is signed out
+        (`update_user`)."""
         ...

@@ -24,7 +24,7 @@ class ListenerStore(Protocol):
         ...
 
     async def listener_logins(self, usernames: Sequence[str]) -> dict[str, Listener]:
-        """Those that exist, by their names."""
+        """Those that exist and may log in, by their names: none of a disabled user."""
         ...
 
     async def listeners(self) -> list[Listener]:

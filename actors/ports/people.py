@@ -62,7 +62,7 @@ class PeopleStore(Protocol):
         self, session: Session, password_hash: str | None, factor_us: int | None = None
     ) -> bool:
         """False if the password, or the second factor (when it was confirmed), is no longer the one
-        that was verified: nothing is added.
+        that was verified, or the user is disabled: nothing is added.
 
         Beyond `SESSIONS_MAX` sessions of a user the oldest ends.
         """
@@ -71,7 +71,8 @@ class PeopleStore(Protocol):
     async def session(self, session_id: str) -> tuple[Session, User] | None: ...
 
     async def sessions_alive(self, session_ids: Collection[str]) -> set[str]:
-        """Which of them have not ended; the ids may include API keys."""
+        """Which of them have not ended; the ids may include API keys, which must not be a disabled
+        user's."""
         ...
 
     async def delete_sessions(self, user_id: str, session_ids: Collection[str]) -> list[str]:

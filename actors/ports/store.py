@@ -8,6 +8,7 @@ import msgspec
 from actors.ports.access import AccessStore
 from actors.ports.charts import ChartStore
 from actors.ports.dead_letters import DeadLetterStore
+from actors.ports.erasure import ErasureStore
 from actors.ports.lead import LeadStore
 from actors.ports.listeners import ListenerStore
 from actors.ports.listing import ListStore
@@ -80,6 +81,7 @@ class Store(
     PeopleStore,
     AccessStore,
     SecondFactorStore,
+    ErasureStore,
     ShopStore,
     ChartStore,
     ListenerStore,
@@ -170,7 +172,7 @@ class Store(
     async def set_login(self, device_id: str, login: MqttLogin) -> None: ...
 
     async def logins(self, usernames: Sequence[str]) -> dict[str, MqttLogin]:
-        """Those that exist, by their names."""
+        """Those that exist and may log in, by their names: none of a disabled user."""
         ...
 
     async def issued(self, usernames: Sequence[str]) -> set[str]:

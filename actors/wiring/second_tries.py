@@ -8,7 +8,7 @@ from actors.media import library
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.supervisor import Supervisor
-from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, MEDIA, ROWS, DeadLetter
+from protocol.dead_letters import DEVICES, ERASURES, HISTORY, LISTENERS, MEDIA, ROWS, DeadLetter
 
 TryAgain = Callable[[DeadLetter], None]
 
@@ -22,8 +22,11 @@ class SecondTries:
         self._media = media
         self._supervisor = supervisor
 
-    def by_work(self, load_device: TryAgain, look_at_listener: TryAgain) -> dict[str, TryAgain]:
+    def by_work(
+        self, load_device: TryAgain, look_at_listener: TryAgain, erase_account: TryAgain
+    ) -> dict[str, TryAgain]:
         return {
+            ERASURES: erase_account,
             DEVICES: load_device,
             LISTENERS: look_at_listener,
             MEDIA: self._settle_media,

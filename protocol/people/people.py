@@ -61,6 +61,9 @@ Action = Literal[
     "webhook_deleted",
     "webhook_secret_renewed",
     "activity_exported",
+    "account_disabled",
+    "account_enabled",
+    "account_exported",
 ]
 
 

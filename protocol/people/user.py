@@ -5,7 +5,11 @@ import msgspec
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. A user of another identity provider (`idp`) is known there as `subject`, and may
-    have no email and no password here."""
+    have no email and no password here.
+
+    `disabled_us`: since when nothing that belongs to it works, and nobody signs in. `erasing_us`:
+    since when it is being erased; it is disabled as well.
+    """
 
     id: str
     email: str | None
@@ -15,3 +19,21 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     idp: str = "roost"
     subject: str | None = None
     revision: int = 1
+    disabled_us: int | None = None
+    erasing_us: int | None = None
+
+
+class DisabledUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A disabled account, as far as those need it who lock it out or erase it."""
+
+    id: str
+    disabled_us: int
+    is_erased: bool
+
+
+class ErasureLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account still has while it is being erased."""
+
+    devices: int
+    feeds: int
+    media: int

@@ -9,6 +9,7 @@ TEXTS = {
     "form_without_length": "A sign-in form needs a Content-Length of at most {most}",
     "account_exists": "An account with this email already exists",
     "person_exists": "An account for this person already exists",
+    "account_disabled": "This account is disabled; ask your administrator",
     "account_deleted": "The account was deleted meanwhile; sign in again",
     "password_changed": "The password or the second factor was changed meanwhile; sign in again",
     "second_factor_needed": "Enter the code from your authenticator app",

@@ -5,7 +5,7 @@ from functools import partial
 from quart import Response
 
 from protocol import codec
-from protocol.errors import Unauthorized
+from protocol.errors import Forbidden, Unauthorized
 from protocol.people.networks import network_of
 from protocol.people.people import SESSION_S, Session
 from protocol.people.user import User
@@ -50,7 +50,10 @@ async def begin_session(
 
     Raises:
         Unauthorized: the password or the second factor was changed since it was verified.
+        Forbidden: the account is disabled, or is being deleted.
     """
+    if user.disabled_us is not None:
+        raise Forbidden(Detail("account_disabled"))
     now_us = call.service.clock.now_us()
     session = Session(
         id=call.service.ids.uuid(),

@@ -30,7 +30,7 @@ async def add_api_key(connection: Any, new: ApiKey) -> ApiKey:
 async def api_key(connection: Any, sha256: bytes) -> tuple[ApiKey, User] | None:
     row = await connection.fetchrow(
         f"SELECT {API_KEYS.selected}, {USERS.selected} FROM api_keys k"
-        " JOIN users u ON u.id = k.user_id WHERE k.sha256 = $1",
+        " JOIN users u ON u.id = k.user_id WHERE k.sha256 = $1 AND u.disabled_at IS NULL",
         sha256,
     )
     return None if row is None else (API_KEYS.record(row), USERS.record(row))
@@ -79,7 +79,7 @@ async def add_reset(connection: Any, sha256: bytes, user_id: str, expires_us: in
 async def reset_user(connection: Any, sha256: bytes, now_us: int) -> User | None:
     row = await connection.fetchrow(
         f"SELECT {USERS.selected} FROM password_resets r JOIN users u ON u.id = r.user_id"
-        " WHERE r.sha256 = $1 AND r.expires_at > $2",
+        " WHERE r.sha256 = $1 AND r.expires_at > $2 AND u.disabled_at IS NULL",
         sha256,
         now_us,
     )

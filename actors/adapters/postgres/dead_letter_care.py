@@ -12,6 +12,7 @@ from actors.adapters.postgres.wire.pool import PooledCalls
 from protocol.dead_letters import (
     COMMANDS,
     DEVICES,
+    ERASURES,
     HISTORY,
     LISTENERS,
     OCCURRENCES,
@@ -65,6 +66,7 @@ _SUBJECTS = {
     " AND r.code = substr(l.subject, 38)",
     HISTORY: f"SELECT true FROM feeds r WHERE r.retain_days IS NOT NULL AND r.num = {_ITS_NUMBER}",
     SESSIONS: "SELECT true FROM taken r WHERE l.subject = r.session || ' ' || r.commit_no",
+    ERASURES: f"SELECT true FROM users r WHERE r.id = {_THE_ID} AND r.erasing_at IS NOT NULL",
     # What a deleted listener left is cleared by the next try.
     LISTENERS: f"SELECT l.subject ~ '^{_ID}$'",
     ROWS: f"SELECT l.subject ~ '^({'|'.join(noun.name for noun in LISTS)}) [0-9]{{1,18}}$'",

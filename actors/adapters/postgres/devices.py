@@ -102,7 +102,9 @@ async def logins(connection: Any, usernames: Sequence[str]) -> dict[str, MqttLog
 
     async def read(some: Sequence[str]) -> list[MqttLogin]:
         found = await connection.fetch(
-            f"SELECT {LOGINS.selected} FROM {LOGINS.source} WHERE d.username = ANY($1)", list(some)
+            f"SELECT {LOGINS.selected} FROM {LOGINS.source} WHERE d.username = ANY($1)"
+            " AND d.user_id NOT IN (SELECT id FROM users WHERE disabled_at IS NOT NULL)",
+            list(some),
         )
         return [LOGINS.record(row) for row in found]
 

@@ -85,5 +85,16 @@ async def _mend(connection: Any) -> None:
         await connection.execute(_MAKE)
 
 
+_IS_HELD = f"""
+SELECT EXISTS (SELECT FROM leads WHERE holder IS NOT NULL
+    AND expires_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '{LONGEST_S} s')
+"""
+
+
+async def is_held(connection: Any) -> bool:
+    """Whether a process leads just now."""
+    return bool(await connection.fetchval(_IS_HELD))
+
+
 async def resign_lead(connection: Any, holder: str) -> None:
     await connection.execute("UPDATE leads SET holder = NULL WHERE holder = $1", holder)

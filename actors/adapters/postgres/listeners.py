@@ -92,7 +92,8 @@ async def listener_logins(connection: Any, usernames: Sequence[str]) -> dict[str
 
     async def read(some: Sequence[str]) -> list[Listener]:
         found = await connection.fetch(
-            f"SELECT {LISTENERS.selected} FROM {LISTENERS.source} WHERE username = ANY($1)",
+            f"SELECT {LISTENERS.selected} FROM {LISTENERS.source} WHERE username = ANY($1)"
+            " AND user_id NOT IN (SELECT id FROM users WHERE disabled_at IS NOT NULL)",
             list(some),
         )
         return [computed(_listener, row) for row in found]

@@ -15,13 +15,17 @@ from actors.ports.time import Claimed, Judge, Planner, Progress
 from protocol.dead_letters import OCCURRENCES, PLANS
 from protocol.schedule.schedules import Due, Occurrence, Schedule
 
+# Nothing fires or is planned for a disabled user.
+_IS_DISABLED = "s.user_id IN (SELECT id FROM users WHERE disabled_at IS NOT NULL)"
+_MAY_FIRE = f"schedule_num NOT IN (SELECT s.num FROM media_schedules s WHERE {_IS_DISABLED})"
+
 # The few rows that are taken are found first, by the index alone: however many are due, the rest is
 # neither joined nor sorted. Rows are read when they are locked, not from the table once more,
 # because there this statement sees the state at its beginning.
-_WITH_DUE = """
+_WITH_DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT * FROM schedule_occurrences
-    WHERE state = 'pending' AND coalesce(held_until, due_at) <= $1
+    WHERE state = 'pending' AND coalesce(held_until, due_at) <= $1 AND {_MAY_FIRE}
     ORDER BY coalesce(held_until, due_at) LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 """
@@ -59,21 +63,22 @@ _CLAIM = f"""
 WITH sent AS ({commands.INSERT}),
     claimed AS ({occurrence_sync.updating(commands.INSERT_WIDTH + 1)} RETURNING o.num)
 SELECT coalesce(held_until, due_at) FROM schedule_occurrences
-WHERE state = 'pending' AND num NOT IN (SELECT num FROM claimed)
+WHERE state = 'pending' AND num NOT IN (SELECT num FROM claimed) AND {_MAY_FIRE}
 ORDER BY coalesce(held_until, due_at) LIMIT 1
 """
 
-_NEXT = """
+_NEXT = f"""
 SELECT coalesce(held_until, due_at) FROM schedule_occurrences
-WHERE state = 'pending' ORDER BY coalesce(held_until, due_at) LIMIT 1
+WHERE state = 'pending' AND {_MAY_FIRE} ORDER BY coalesce(held_until, due_at) LIMIT 1
 """
 
-_WHERE_UNPLANNED = """
-FROM media_schedules s WHERE s.plan_at <= $1 ORDER BY s.plan_at LIMIT $2
+_WHERE_UNPLANNED = f"""
+FROM media_schedules s WHERE s.plan_at <= $1 AND NOT {_IS_DISABLED} ORDER BY s.plan_at LIMIT $2
 FOR UPDATE OF s SKIP LOCKED
 """
 _UNPLANNED = f"SELECT {SCHEDULES.selected} {_WHERE_UNPLANNED}"
 _UNPLANNED_KEYS = f"SELECT s.num, s.id::text, s.user_id::text {_WHERE_UNPLANNED}"
+_NEXT_PLAN = f"SELECT min(s.plan_at) FROM media_schedules s WHERE NOT {_IS_DISABLED}"
 _PLANNED = "UPDATE media_schedules SET planned_at = $2, plan_at = $3 WHERE num = $1"
 _PLANNING = Work(
     name=PLANS,
@@ -167,7 +172,7 @@ async def _plan(
         for row in found:
             await one(row, row)
         await clear(connection, PLANS, [row["id"] for row in found])
-    next_us: int | None = await connection.fetchval("SELECT min(plan_at) FROM media_schedules")
+    next_us: int | None = await connection.fetchval(_NEXT_PLAN)
     return next_us
 
 

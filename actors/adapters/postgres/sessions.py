@@ -19,8 +19,8 @@ async def add_session(
         # factor. That is read by a statement of its own: this one would not see a change for which
         # it has waited.
         same = await connection.fetchval(
-            "SELECT password_hash IS NOT DISTINCT FROM $2 FROM users WHERE id = $1::text::uuid"
-            " FOR NO KEY UPDATE",
+            "SELECT password_hash IS NOT DISTINCT FROM $2 AND disabled_at IS NULL FROM users"
+            " WHERE id = $1::text::uuid FOR NO KEY UPDATE",
             new.user_id,
             password_hash,
         )
@@ -51,7 +51,8 @@ async def session_of(connection: Any, session_id: str) -> tuple[Session, User] |
 async def sessions_alive(connection: Any, session_ids: Collection[str]) -> set[str]:
     found = await connection.fetch(
         "SELECT id::text FROM sessions WHERE id = ANY($1::text[]::uuid[])"
-        " UNION ALL SELECT id::text FROM api_keys WHERE id = ANY($1::text[]::uuid[])",
+        " UNION ALL SELECT k.id::text FROM api_keys k JOIN users u ON u.id = k.user_id"
+        " WHERE k.id = ANY($1::text[]::uuid[]) AND u.disabled_at IS NULL",
         list(session_ids),
     )
     return {row["id"] for row in found}

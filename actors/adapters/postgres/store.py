@@ -21,6 +21,7 @@ from actors.adapters.postgres.alarms import AlarmCalls
 from actors.adapters.postgres.calendar import CalendarCalls
 from actors.adapters.postgres.command_claims import CommandCalls
 from actors.adapters.postgres.dead_letter_care import DeadLetterCalls
+from actors.adapters.postgres.erasure import ErasureCalls
 from actors.adapters.postgres.ingest import committing, loading
 from actors.adapters.postgres.listeners import ListenerCalls
 from actors.adapters.postgres.listing import ListCalls
@@ -71,6 +72,7 @@ class PostgresStore(
     AccessCalls,
     AccountCalls,
     SecondFactorCalls,
+    ErasureCalls,
     ListenerCalls,
     ProductCalls,
     OrderCalls,
@@ -148,6 +150,10 @@ class PostgresStore(
 
     async def resign_lead(self, holder: str) -> None:
         await self._work_in(self._leading, lead_lease.resign_lead, holder, within_s=LEAD_WITHIN_S)
+
+    async def is_led(self) -> bool:
+        """Whether a service runs on this database: for the operator's commands."""
+        return await self._work(lead_lease.is_held)
 
     async def commit(self, batch: Batch) -> Committed:
         return await self._work(committing.commit, batch, writing=True)

@@ -106,6 +106,31 @@ async def grant(connection: Any, url: str, user_id: str, password: str) -> SqlLo
     return SqlLogin(role=role, server=server, database=database, is_apart=apart)
 
 
+async def lock(connection: Any, user_id: str) -> None:
+    """In the caller's transaction: the role, if there is one, cannot log in any more."""
+    await _let(connection, user_id, "NOLOGIN")
+
+
+async def unlock(connection: Any, user_id: str) -> None:
+    """Undo `lock`."""
+    await _let(connection, user_id, "LOGIN")
+
+
+async def _let(connection: Any, user_id: str, what: str) -> None:
+    role = role_of(user_id)
+    if await _is_known(connection, role):
+        await connection.execute(f"ALTER ROLE {role} {what}")
+
+
+async def end_connections(connection: Any, user_id: str) -> None:
+    """End the sessions of the role."""
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE usename = $1 AND pg_has_role(usesysid, 'USAGE')",
+        role_of(user_id),
+    )
+
+
 async def revoke(connection: Any, url: str, user_id: str) -> bool:
     """Drop the role with its views; return False if there was none."""
     role = role_of(user_id)

@@ -44,10 +44,13 @@ _WAITING = (
     " AND d.state = 'pending' LIMIT $2) AS waiting)"
 )
 
+# A disabled user's webhooks get nothing new, and what waits for them stays.
+_MAY_GET = "w.enabled AND w.user_id NOT IN (SELECT id FROM users WHERE disabled_at IS NOT NULL)"
+
 # Locked, so that they cannot be deleted before their deliveries are stored.
-_WHO_MAY_WANT = """
+_WHO_MAY_WANT = f"""
 SELECT w.num, w.user_id::text FROM webhooks w
-WHERE w.enabled AND w.user_id = ANY($1::text[]::uuid[]) ORDER BY w.num FOR KEY SHARE OF w
+WHERE {_MAY_GET} AND w.user_id = ANY($1::text[]::uuid[]) ORDER BY w.num FOR KEY SHARE OF w
 """
 _WHAT_THEY_WANT = f"""
 SELECT w.num, w.user_id::text, w.events, {_WAITING} AS waiting FROM webhooks w
@@ -69,7 +72,7 @@ FROM webhooks w CROSS JOIN LATERAL (
     SELECT * FROM webhook_deliveries d WHERE d.webhook_num = w.num AND d.state = 'pending'
         AND (d.next_try_at <= $1 OR d.next_try_at > $2)
     ORDER BY d.next_try_at, d.num LIMIT $3 FOR UPDATE SKIP LOCKED) AS d
-WHERE w.enabled AND NOT coalesce({_IS_PAUSED}, false) AND NOT w.num = ANY($4)
+WHERE {_MAY_GET} AND NOT coalesce({_IS_PAUSED}, false) AND NOT w.num = ANY($4)
     AND NOT w.user_id = ANY($6::text[]::uuid[])
 ORDER BY d.num LIMIT $5
 """
@@ -90,10 +93,10 @@ ORDER BY w.num DESC LIMIT $2
 """,
 )
 
-_NEXT = """
+_NEXT = f"""
 SELECT min(greatest(w.paused_at, (SELECT min(d.next_try_at) FROM webhook_deliveries d
     WHERE d.webhook_num = w.num AND d.state = 'pending')))
-FROM webhooks w WHERE w.enabled AND NOT w.num = ANY($1)
+FROM webhooks w WHERE {_MAY_GET} AND NOT w.num = ANY($1)
     AND NOT w.user_id = ANY($2::text[]::uuid[]) AND EXISTS (SELECT
     FROM webhook_deliveries d WHERE d.webhook_num = w.num AND d.state = 'pending')
 """

@@ -29,7 +29,9 @@ class AccessTables(PeopleTables):
     async def api_key(self, sha256: bytes) -> tuple[ApiKey, User] | None:
         await self._cross()
         found = [k for k in self._keys.values() if k.sha256 == sha256]
-        return (found[0], self._users[found[0].user_id]) if found else None
+        if not found or self._is_disabled(found[0].user_id):
+            return None
+        return found[0], self._users[found[0].user_id]
 
     async def api_key_used(self, key_id: str, now_us: int, network: str) -> bool:
         await self._cross()
@@ -52,7 +54,10 @@ class AccessTables(PeopleTables):
         return True
 
     def _is_alive(self, session_id: str) -> bool:
-        return session_id in self._keys or super()._is_alive(session_id)
+        key = self._keys.get(session_id)
+        if key is not None:
+            return not self._is_disabled(key.user_id)
+        return super()._is_alive(session_id)
 
     async def add_reset(self, sha256: bytes, user_id: str, expires_us: int) -> None:
         await self._cross()
@@ -62,4 +67,5 @@ class AccessTables(PeopleTables):
     async def reset_user(self, sha256: bytes, now_us: int) -> User | None:
         await self._cross()
         user_id, expires_us = self._resets.get(sha256, ("", 0))
-        return self._users[user_id] if expires_us > now_us else None
+        is_over = expires_us <= now_us or self._is_disabled(user_id)
+        return None if is_over else self._users[user_id]

@@ -23,10 +23,16 @@ class AccountTables(ListenerTables):
     ) -> OwnSecrets:
         await self._cross()
         self._check_unique(user)
-        revision = revised(self._users[user.id].revision, known)
+        before = self._users[user.id]
+        revision = revised(before.revision, known)
         secrets = self._own_secrets(user.id)
         noted = list(entries(secrets))
-        self._users[user.id] = msgspec.structs.replace(user, revision=revision)
+        self._users[user.id] = msgspec.structs.replace(
+            user,
+            revision=revision,
+            disabled_us=before.disabled_us,
+            erasing_us=before.erasing_us,
+        )
         if sign_out:
             self._end([s.id for s in self.all_sessions.values() if s.user_id == user.id])
             self._end_resets(user.id)

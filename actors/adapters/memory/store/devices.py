@@ -112,12 +112,15 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
                 self._feeds[feed.id] = msgspec.structs.replace(
                     feed, device_id=None, archived=True, enabled=False
                 )
+        self._drop_device(device)
+        self._notify_settings(user_id)
+
+    def _drop_device(self, device: Device) -> None:
         self._drop_alarms(device_num=device.num)
         self._drop_commands(device.num)
-        self._drop_schedules(device_id)
-        del self._devices[device_id]
-        del self._logins[device_id]
-        self._notify_settings(user_id)
+        self._drop_schedules(device.id)
+        del self._devices[device.id]
+        del self._logins[device.id]
         self._not_kept.pop(device.key, None)
 
     async def set_login(self, device_id: str, login: MqttLogin) -> None:
@@ -132,7 +135,11 @@ class DeviceTables(FeedTables, ScheduleTables, RefusalTables):
     async def logins(self, usernames: Sequence[str]) -> dict[str, MqttLogin]:
         await self._cross()
         wanted = set(usernames)
-        return {each.username: each for each in self._logins.values() if each.username in wanted}
+        return {
+            each.username: each
+            for each in self._logins.values()
+            if each.username in wanted and not self._is_disabled(each.user_id)
+        }
 
     async def issued(self, usernames: Sequence[str]) -> set[str]:
         await self._cross()

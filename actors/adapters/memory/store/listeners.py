@@ -61,7 +61,9 @@ class ListenerTables(AccessTables):
         return {
             each.username: each
             for each in self._listeners.values()
-            if each.username in wanted and each.user_id not in self.unreadable_listeners
+            if each.username in wanted
+            and each.user_id not in self.unreadable_listeners
+            and not self._is_disabled(each.user_id)
         }
 
     async def listeners(self) -> list[Listener]:

@@ -26,7 +26,6 @@ class PeopleTables(Tables):
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
-        self._users: dict[str, User] = {}
         self.all_sessions: dict[str, Session] = {}
         self._factors: dict[str, SecondFactor] = {}
         self._tickets: dict[bytes, tuple[str, int]] = {}
@@ -76,7 +75,7 @@ class PeopleTables(Tables):
     ) -> bool:
         await self._cross()
         user = self._users.get(session.user_id)
-        if user is None or user.password_hash != password_hash:
+        if user is None or user.disabled_us is not None or user.password_hash != password_hash:
             return False
         factor = self._factors.get(user.id)
         if factor_us != (None if factor is None else factor.confirmed_us):

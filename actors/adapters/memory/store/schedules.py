@@ -193,7 +193,9 @@ class ScheduleTables(CommandTables, MediaTables):
     async def claim_occurrences(self, now_us: int, limit: int, judge: Judge) -> Claimed:
         await self._cross()
         coming = [
-            (self._due_us(o), o.num, o) for o in self.all_occurrences.values() if o.state == PENDING
+            (self._due_us(o), o.num, o)
+            for o in self.all_occurrences.values()
+            if o.state == PENDING and not self._is_disabled(o.user_id)
         ]
         due = [o for _, _, o in sorted(each for each in coming if each[0] <= now_us)][:limit]
         rest = (o for o in reversed(self.all_occurrences.values()) if o not in due)
@@ -271,9 +273,7 @@ class ScheduleTables(CommandTables, MediaTables):
 
     async def plan_schedules(self, now_us: int, limit: int, planner: Planner) -> int | None:
         await self._cross()
-        coming = sorted(
-            (s.plan_us, s.num, s) for s in self._schedules.values() if s.plan_us is not None
-        )
+        coming = sorted((s.plan_us, s.num, s) for s in self._to_plan() if s.plan_us is not None)
         due = [s for plan_us, _, s in coming if plan_us <= now_us][:limit]
         rest = (s for s in reversed(self._schedules.values()) if s not in due)
         self._check_readable(
@@ -290,5 +290,8 @@ class ScheduleTables(CommandTables, MediaTables):
             more, times = found
             self._schedules[more.id] = more
             self._add_occurrences(more, times)
-        plans = [s.plan_us for s in self._schedules.values() if s.plan_us is not None]
+        plans = [s.plan_us for s in self._to_plan() if s.plan_us is not None]
         return min(plans, default=None)
+
+    def _to_plan(self) -> list[Schedule]:
+        return [s for s in self._schedules.values() if not self._is_disabled(s.user_id)]

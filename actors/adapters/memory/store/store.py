@@ -7,15 +7,14 @@ may find it done a while later (`commits.py`). What happens between a process an
 
 import re
 
-from actors.adapters.memory.store.commits import CommitTables
+from actors.adapters.memory.store.erasure import ErasureTables
 from actors.adapters.memory.store.listing import ROWS_OF
-from actors.adapters.memory.store.shop import ShopTables
 from protocol.dead_letters import DEVICES, HISTORY, LISTENERS, ROLLUPS, ROWS, SESSIONS, rollup_of
 from protocol.ids import is_uuid
 from protocol.people.people import AUDIT_KEPT_DAYS
 
 
-class MemoryStore(CommitTables, ShopTables):
+class MemoryStore(ErasureTables):
     """See `actors.ports.store.Store` for what each call promises."""
 
     async def migrate(self) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import trio
 
 from actors.runtime.clock import WallClock
+from protocol.people.user import User
 
 # Not a part of any transaction: sequences continue, and so do other calls.
 SHARED = ("_clock", "_nums", "_followers", "_running", "_commits", "poison", "owners")
@@ -54,6 +55,7 @@ class Tables:
     def __init__(self, clock: WallClock) -> None:
         self._clock = clock
         self._nums: Counter[str] = Counter()
+        self._users: dict[str, User] = {}
 
     async def _cross(self) -> None:
         """Enter the server: every call begins with it."""
@@ -82,6 +84,10 @@ class Tables:
 
     def _catch_up(self) -> None:
         """Apply what the server has done by itself meanwhile."""
+
+    def _is_disabled(self, user_id: str) -> bool:
+        user = self._users.get(user_id)
+        return user is not None and user.disabled_us is not None
 
     def _next(self, kind: str) -> int:
         """The next number of a kind, from 1."""

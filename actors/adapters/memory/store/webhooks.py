@@ -66,7 +66,7 @@ class WebhookTables(DeadLetterTables):
         news = webhooks.news_of(now_us, alarms=alarms, commands=commands, occurrences=occurrences)
         for hook in list(self.all_webhooks.values()):
             wanted = [n for n in news if n.user_id == hook.user_id and n.type in hook.events]
-            if not hook.enabled or not wanted:
+            if not wanted or not self._may_get(hook):
                 continue
             room = WAITING_MAX - len(self._pending(hook))
             if len(wanted) > room:
@@ -76,6 +76,9 @@ class WebhookTables(DeadLetterTables):
                 self._insert_delivery(hook, each)
                 told = True
         return told
+
+    def _may_get(self, hook: Webhook) -> bool:
+        return hook.enabled and not self._is_disabled(hook.user_id)
 
     def _pending(self, hook: Webhook) -> list[WebhookDelivery]:
         return [self.all_deliveries[each] for each in self._waiting.get(hook.num, ())]
@@ -156,10 +159,13 @@ class WebhookTables(DeadLetterTables):
         await self._cross()
         known = self._webhook_of(user_id, webhook_id)
         if known is not None:
-            del self.all_webhooks[known.num]
-            every = list(self.all_deliveries.values())
-            for delivery in [d for d in every if d.webhook_num == known.num]:
-                self._drop_delivery(delivery)
+            self._drop_webhook(known)
+
+    def _drop_webhook(self, webhook: Webhook) -> None:
+        del self.all_webhooks[webhook.num]
+        every = list(self.all_deliveries.values())
+        for delivery in [d for d in every if d.webhook_num == webhook.num]:
+            self._drop_delivery(delivery)
 
     async def add_delivery(self, webhook: Webhook, news: News) -> WebhookDelivery:
         await self._cross()
@@ -187,7 +193,9 @@ class WebhookTables(DeadLetterTables):
         free = [
             hook
             for hook in self.all_webhooks.values()
-            if hook.enabled and hook.num not in wanted.busy and hook.user_id not in wanted.crowded
+            if self._may_get(hook)
+            and hook.num not in wanted.busy
+            and hook.user_id not in wanted.crowded
         ]
         due: list[WebhookDelivery] = []
         for hook in free:

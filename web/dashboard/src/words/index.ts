@@ -85,6 +85,9 @@ const WORDS: Record<string, string> = {
   recovery_codes_renewed: "Recovery codes renewed",
   second_factor_off: "Two-factor authentication turned off",
   second_factor_on: "Two-factor authentication turned on",
+  account_disabled: "Account disabled",
+  account_enabled: "Account enabled",
+  account_exported: "Account data exported",
 };
 
 /** What became of a play: its states have names of alarms and of orders, and other words. */

@@ -5,6 +5,7 @@ import type english from "./problems.json";
 
 export const viProblems: Record<keyof typeof english, string> = {
   account_deleted: "Tài khoản đã bị xóa trong lúc đó; hãy đăng nhập lại",
+  account_disabled: "Tài khoản này đã bị vô hiệu hóa; hãy hỏi quản trị viên",
   account_exists: "Đã có tài khoản dùng email này",
   alarm_not_found: "Không tìm thấy báo động",
   api_key_invalid: "Khóa API không hợp lệ hoặc đã hết hạn",
