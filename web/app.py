@@ -48,7 +48,17 @@ from web.http.upload_places import Uploads
 from web.live import devices_socket
 from web.ops import dashboard_files, operations, probes
 from web.ops.metrics import ProcessFigures
-from web.people import account, api_keys, listeners, resetting, second_factor, sessions, zalo
+from web.people import (
+    account,
+    account_export,
+    api_keys,
+    leaving,
+    listeners,
+    resetting,
+    second_factor,
+    sessions,
+    zalo,
+)
 from web.people.hashing import Hashing
 from web.people.sign_in_limits import SignInLimits
 
@@ -58,6 +68,8 @@ APIS = (
     site.api,
     account.api,
     second_factor.api,
+    account_export.api,
+    leaving.api,
     sessions.api,
     api_keys.api,
     resetting.api,

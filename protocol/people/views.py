@@ -46,6 +46,15 @@ class ZaloCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code_verifier: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
 
 
+class AccountDeletion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`password`; or `code` of a new sign-in with Zalo, for an account of Zalo, with
+    `code_verifier` if it began with a challenge."""
+
+    password: str | UnsetType = UNSET
+    code: Annotated[str, Meta(min_length=1, max_length=2048)] | UnsetType = UNSET
+    code_verifier: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
 class Token(msgspec.Struct, frozen=True):
     access_token: str
     expires_in: int

@@ -28,6 +28,8 @@ TEXTS = {
     "api_keys_full": "You already have {most} keys",
     "mqtt_access_not_set_up": "Read-only MQTT access is not set up",
     "zalo_not_set_up": "Sign-in with Zalo is not set up on this server",
+    "zalo_needed": "is required: sign in with Zalo once more",
+    "zalo_other_person": "That is another account at Zalo",
     "zalo_refused": "Zalo does not accept this sign-in; begin again",
     "zalo_not_understood": "Zalo answered with something that we do not understand",
     "zalo_unreachable": "Zalo cannot be reached at the moment",

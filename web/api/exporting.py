@@ -51,17 +51,17 @@ async def exported(
         columns: names of the fields, in order.
         limit: the maximum number of rows; None: all.
     """
-    pages = _pages(call, what, limit) if isinstance(what, FeedPage) else _points(what)
+    pages = pages_of(call, what, limit) if isinstance(what, FeedPage) else _points(what)
     first = await anext(pages, None)  # an error here can still become an error response
 
     async def body() -> AsyncIterator[bytes]:
         if kind == CSV:
-            yield _lines([columns])
+            yield csv_lines([columns])
         page = first
         while page is not None:
             parts = []
             for start in range(0, len(page), PORTION):
-                parts.append(_written(kind, page[start : start + PORTION], columns))
+                parts.append(written(kind, page[start : start + PORTION], columns))
                 await trio.lowlevel.checkpoint()
             yield b"".join(parts)
             page = await anext(pages, None)
@@ -73,7 +73,7 @@ async def exported(
     return response
 
 
-async def _pages(
+async def pages_of(
     call: Call, asked: FeedPage, limit: int | None
 ) -> AsyncGenerator[Sequence[Row], None]:
     """Pages of readings, newest first. Each is its own query, so no transaction stays open."""
@@ -95,10 +95,10 @@ async def _points(views: Sequence[ReadingView]) -> AsyncGenerator[Sequence[Row],
         yield views[start : start + PAGE]
 
 
-def _written(kind: str, rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+def written(kind: str, rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     views = showable(rows, _view)
     if kind == CSV:
-        return _lines([_cell(getattr(view, name)) for name in columns] for view in views)
+        return csv_lines([_cell(getattr(view, name)) for name in columns] for view in views)
     return b"".join(codec.encode(view) + b"\n" for view in views)
 
 
@@ -106,7 +106,7 @@ def _view(row: Row) -> ReadingView:
     return row if isinstance(row, ReadingView) else reading_view(row)
 
 
-def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
+def csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

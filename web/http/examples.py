@@ -9,7 +9,13 @@ from protocol.device.listeners import NewListener
 from protocol.device.views import DeviceChange, NewDevice
 from protocol.people.access import NewApiKey, PasswordReset, ResetAsked
 from protocol.people.second_factor import CodeSent, PasswordAgain
-from protocol.people.views import Credentials, NewUser, UserChange, ZaloCode
+from protocol.people.views import (
+    AccountDeletion,
+    Credentials,
+    NewUser,
+    UserChange,
+    ZaloCode,
+)
 from protocol.schedule.schedules import NewSchedule, ScheduleChange
 from protocol.shop.views import NewOrder, NewProduct, OrderChange, ProductChange
 from protocol.webhook.views import NewWebhook, WebhookChange
@@ -29,6 +35,7 @@ EXAMPLES: dict[Any, dict[str, Any]] = {
     PasswordAgain: {"current_password": "correct-horse"},
     CodeSent: {"code": "123456"},
     ZaloCode: {"code": "code-from-the-page", "code_verifier": "verifier-of-the-page"},
+    AccountDeletion: {"password": "correct-horse"},
     ResetAsked: {"email": "grace@example.org"},
     PasswordReset: {"token": "token-of-the-link", "password": "battery-staple"},
     NewApiKey: {"name": "backup script", "scope": "read", "expires_at": "2099-01-01T00:00:00Z"},

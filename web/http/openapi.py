@@ -23,6 +23,7 @@ from web.http.operation import (
     Operation,
     Streamed,
     Upload,
+    ZipFile,
 )
 from web.http.preconditions import KEY_HEADER, KEY_MAX
 from web.http.problems import MEDIA_TYPE
@@ -33,7 +34,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _PATH = re.compile(r"<(\w+)>")
 
 TEXT = {"type": "string"}
-CSV, LINES = "text/csv", "application/x-ndjson"
+CSV, LINES, ZIP = "text/csv", "application/x-ndjson", "application/zip"
 ID = {"type": "string", "format": "uuid"}
 # Headers of error responses.
 HEADERS: dict[int, dict[str, Any]] = {
@@ -237,6 +238,8 @@ def _good_answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, An
                 }
             case CsvFile():
                 good["content"] = {CSV: {"schema": TEXT}}
+            case ZipFile():
+                good["content"] = {ZIP: {"schema": {}}}
         if operation.condition is Condition.REVISION:
             good["headers"] = {"ETag": {"required": True, "schema": TEXT}}
         answers[str(status)] = good

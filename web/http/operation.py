@@ -54,11 +54,15 @@ class CsvFile(msgspec.Struct, frozen=True):
     """A CSV file."""
 
 
+class ZipFile(msgspec.Struct, frozen=True):
+    """A ZIP file."""
+
+
 class Content(msgspec.Struct, frozen=True):
     """The content of a file: whole, in part, or not modified."""
 
 
-Answer: TypeAlias = Json | Streamed | CsvFile | Content
+Answer: TypeAlias = Json | Streamed | CsvFile | ZipFile | Content
 
 
 class Auth(Enum):

@@ -186,8 +186,10 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     return user_view(changed)
 
 
-async def check_password(call: Call, user: User, said: str | UnsetType) -> None:
-    """Check the current password.
+async def check_password(
+    call: Call, user: User, said: str | UnsetType, field: str = "current_password"
+) -> None:
+    """Check the current password, which is that field of the request.
 
     Raises:
         Invalid: it is missing or incorrect, or the account has none.
@@ -196,14 +198,14 @@ async def check_password(call: Call, user: User, said: str | UnsetType) -> None:
     if user.password_hash is None:
         raise Invalid({"password": Detail("password_elsewhere", provider=user.idp)})
     if said is UNSET:
-        raise Invalid({"current_password": Detail("password_needed")})
+        raise Invalid({field: Detail("password_needed")})
     email = user.email or ""
     # She is signed in here, so guesses from elsewhere must not keep her from a new password.
     call.limits.was_in(email, call.address)
     with call.limits.trying(email, call.address) as attempt:
         if not await call.hashing.verify(user.password_hash, str(said), _who_is_in(call)):
             attempt.wrong()
-            raise Invalid({"current_password": Detail("password_wrong")})
+            raise Invalid({field: Detail("password_wrong")})
 
 
 def _who_is_in(call: Call) -> Who:

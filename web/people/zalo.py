@@ -31,17 +31,27 @@ async def zalo_callback(call: Call, body: ZaloCode) -> Response:
     """Sign in with the code from Zalo's page. The first sign-in creates the account."""
     if not call.auth.is_same_origin(call.request):
         raise Forbidden(Detail("sign_in_from_elsewhere"))
+    user = await _user(call, await identified(call, body))
+    return await begin_session(call, user, user.password_hash)
+
+
+async def identified(call: Call, body: ZaloCode) -> Identity:
+    """The person whom Zalo names for this code.
+
+    Raises:
+        Forbidden: this server has no sign-in with Zalo.
+        Unauthorized: Zalo does not accept the code.
+        TooMany: too many wrong ones were tried from this network.
+    """
     provider: IdentityProvider | None = call.service.zalo
     if provider is None:
         raise Forbidden(Detail("zalo_not_set_up"))
     with call.limits.trying(None, call.address) as attempt:
         try:
-            identity = await provider.identify(body.code, body.code_verifier)
+            return await provider.identify(body.code, body.code_verifier)
         except Unauthorized:
             attempt.wrong()
             raise
-    user = await _user(call, identity)
-    return await begin_session(call, user, user.password_hash)
 
 
 async def _user(call: Call, identity: Identity) -> User:

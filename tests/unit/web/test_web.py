@@ -217,7 +217,7 @@ BAD_REQUESTS: list[tuple[str, str, Any, int]] = [
     ("GET", "/devices//", None, 404),
     ("GET", f"/devices/a%2F%2F{NOBODY}", None, 404),
     ("PUT", "/devices", {}, 405),
-    ("DELETE", "/users/me", None, 405),
+    ("PUT", "/users/me", None, 405),
 ]
 
 

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "POST /webhooks/<webhook_id>/test",  # and deliveries
     "POST /webhooks/<webhook_id>/deliveries/<delivery_id>/retry",
     "POST /mqtt-listener/republish",
+    "DELETE /users/me",  # its log goes, too
 }
 
 
