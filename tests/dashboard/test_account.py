@@ -1,6 +1,7 @@
 """Changes of the account, made by somebody who goes on working."""
 
 import re
+import zipfile
 
 from playwright.sync_api import Page, Request, expect
 
@@ -97,3 +98,25 @@ def test_nothing_is_called_saved_that_was_not_sent(screens: Screens, ada: Person
     expect(form.get_by_label("Also revoke")).to_be_checked()
     expect(page.get_by_text(re.compile("^Saved"))).to_have_count(0)
     assert sent == []
+
+
+def test_somebody_takes_her_data_along_and_deletes_her_account(
+    screens: Screens, roost: Roost
+) -> None:
+    zoe = roost.user("zoe")
+    zoe.device("left-behind", "t")
+    page = screens.of(zoe, "/settings")
+    with page.expect_download() as export:
+        page.get_by_role("link", name="Export my data").click()
+    with zipfile.ZipFile(export.value.path()) as found:
+        assert b"left-behind" in found.read("devices.ndjson")
+    page.get_by_role("button", name="Delete account").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("This can't be undone.")
+    for password in ("wrong-horse", PASSWORD):
+        dialog.get_by_label("Current password").fill(password)
+        dialog.get_by_role("button", name="Delete account").click()
+        if password != PASSWORD:
+            expect(dialog).to_contain_text("incorrect")
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+    assert zoe.call("GET", "/devices").status_code == 401

@@ -12,6 +12,7 @@ import { done } from "../parts/toasts";
 import { Action, Badge, Loaded } from "../parts/ui";
 import type { Session } from "../types_account";
 import { moment, t } from "../words";
+import { Leaving } from "./settings_leaving";
 import { SecondFactor } from "./settings_second_factor";
 
 export function Profile() {
@@ -74,6 +75,7 @@ export function Profile() {
           <SecondFactor />
         </>
       )}
+      <Leaving user={user} />
     </div>
   );
 }
