@@ -52,6 +52,7 @@ from web.http.operation import Auth, ZipFile
 from web.http.routing import Api
 from web.people.activity import note_soon
 from web.people.archive import Archive
+from web.people.codes import check_second_factor
 
 api = Api("people")
 
@@ -78,9 +79,10 @@ LISTED: tuple[tuple[ListOf[Any], Callable[[Any], Any]], ...] = (
 )
 
 
-@api.operation("GET", "/users/me/export", answer=ZipFile(), auth=Auth.SESSION)
+@api.operation("GET", "/users/me/export", answer=ZipFile(), auth=Auth.SESSION, asks_code=True)
 async def export_account(call: Call) -> Response:
     """Download everything of yours as a ZIP file: lists, readings and media, without secrets."""
+    await check_second_factor(call)
     parts = _joined(_parts(call))
     first = await anext(parts)  # an error here can still become an error response
     note_soon(call, "account_exported")

@@ -13,6 +13,7 @@ from web.http.operation import Auth, Json
 from web.http.routing import Api
 from web.people import known_browsers
 from web.people.account import check_password
+from web.people.codes import check_second_factor
 from web.people.zalo import IDP, identified
 
 api = Api("people")
@@ -25,6 +26,7 @@ api = Api("people")
     status=202,
     errors=(403, 502),
     auth=Auth.SESSION,
+    asks_code=True,
 )
 async def delete_me(call: Call, body: AccountDeletion) -> Response:
     """Delete your account with everything that belongs to it.
@@ -37,6 +39,7 @@ async def delete_me(call: Call, body: AccountDeletion) -> Response:
         await _check_person(call, user, body)
     else:
         await check_password(call, user, body.password, "password")
+    await check_second_factor(call)
     now_us = call.service.clock.now_us()
     await call.service.changes.disable_account(user.id, now_us, erase=True)
     response = Response(b"", 202)

@@ -183,6 +183,8 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("DELETE", AT, PASSWORD),
     ("POST", f"{AT}/recovery-codes", None),
     ("GET", "/audit-log/export", None),
+    ("GET", "/users/me/export", None),
+    ("DELETE", "/users/me", {"password": PASSWORD["current_password"]}),
 ]
 
 

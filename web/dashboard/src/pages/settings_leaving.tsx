@@ -1,10 +1,14 @@
 // Taking one's data along, and deleting the account.
 
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { apiPath, call } from "../api";
+import { apiPath, call, download, get } from "../api";
+import { Dialog } from "../parts/dialog";
 import { Field, Form } from "../parts/forms";
-import { Dialog } from "../parts/ui";
+import { withCode } from "../parts/second_factor";
+import { Action } from "../parts/ui";
 import type { User } from "../types";
+import type { SecondFactor } from "../types_account";
 import { t } from "../words";
 
 export function Leaving({ user }: { user: User }) {
@@ -14,9 +18,7 @@ export function Leaving({ user }: { user: User }) {
     <section>
       <h2>{t("Your data")}</h2>
       <p>
-        <a href={apiPath("/users/me/export")} download="roost.zip">
-          {t("Export my data")}
-        </a>
+        <Export />
       </p>
       <p className="quiet">{t("A ZIP file with your devices, readings, media and activity log.")}</p>
       {user.idp === "zalo" ? (
@@ -35,6 +37,23 @@ export function Leaving({ user }: { user: User }) {
   );
 }
 
+/** A link, which the browser saves as it comes; where a code is asked for, a link cannot carry it. */
+function Export() {
+  const path = "/users/me/second-factor";
+  const factor = useQuery({ queryKey: [path], queryFn: () => get<SecondFactor>(path) });
+  if (factor.data?.enabled)
+    return (
+      <Action run={() => withCode((headers) => download("/users/me/export", "roost.zip", headers))}>
+        {t("Export my data")}
+      </Action>
+    );
+  return (
+    <a href={apiPath("/users/me/export")} download="roost.zip">
+      {t("Export my data")}
+    </a>
+  );
+}
+
 function Question({ close }: { close: () => void }) {
   return (
     <Form
@@ -45,7 +64,7 @@ function Question({ close }: { close: () => void }) {
         </button>
       }
       submit={async ({ password }) => {
-        await call("DELETE", "/users/me", { password });
+        await withCode((headers) => call("DELETE", "/users/me", { password }, headers));
         location.assign("/");
       }}
     >
