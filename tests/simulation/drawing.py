@@ -29,6 +29,7 @@ from tests.simulation.plan import (
     Listen,
     Order,
     Plan,
+    Protect,
     Publish,
     Rearrange,
     Report,
@@ -106,6 +107,7 @@ def draw(seed: int) -> Plan:
     # A crowd has more than these bounds. The name leaves the plans of `found_at.json` as they were.
     if not crowd:
         steps += hoarding.draw(random.Random(f"hamsters {seed}"), DURATION_S)
+    steps += protections(random.Random(f"app codes {seed}"))
     return Plan(
         seed=seed,
         many=many,
@@ -120,6 +122,15 @@ def draw(seed: int) -> Plan:
         bad_row=random.Random(f"bad row {seed}").random() < BAD_ROW_SHARE,
         steps=sorted([*steps, *painter.listening()], key=lambda step: step.at_s),
     )
+
+
+def protections(rng: random.Random) -> list[AnyStep]:
+    """Somebody signs in with codes for two or three minutes: in few plans, because they last so
+    long."""
+    if rng.random() >= 0.06:
+        return []
+    at_s, again_s = round(rng.uniform(0, DURATION_S), 3), rng.choice((0.0, 0.5, 5.0))
+    return [Protect(at_s=at_s, owner="vera", many=rng.randint(2, 4), again_s=again_s)]
 
 
 # Values of imported readings: ordinary ones, and those whose sums no float64 holds.

@@ -221,6 +221,15 @@ class Visit(Step, frozen=True, kw_only=True):
     lasts_s: float
 
 
+class Protect(Step, frozen=True, kw_only=True):
+    """Somebody turns on a second factor, and signs in with so many codes; each is sent again after
+    so many seconds."""
+
+    owner: str
+    many: int
+    again_s: float
+
+
 class Listen(Step, frozen=True, kw_only=True):
     """A client of the person's listener logs in, subscribes `after_s` later, and for `deaf_s` the
     broker brings it neither what it says nor what it retains. It comes back after each end of the
@@ -276,6 +285,7 @@ AnyStep = (
     | Bring
     | Erase
     | Visit
+    | Protect
     | Listen
     | Fault
     | Kill

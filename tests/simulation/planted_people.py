@@ -6,8 +6,10 @@ import msgspec
 
 from actors.access.sessions import Sessions
 from actors.adapters.memory.store.shop import ShopTables
+from protocol.people.second_factor import SecondFactor, used
 from protocol.shop.shop import CANCELLED, PLACED, Order, WantedItem
 from tests.simulation.planted import Patch, plant
+from web.people import codes
 
 
 @plant("an order that is sent again is another")
@@ -42,6 +44,14 @@ def given_back_twice(patch: Patch) -> None:
         return await finish(self, user_id, order_id, state, now_us)
 
     patch.setattr(ShopTables, "finish_order", mistaken)
+
+
+@plant("a code of the app counts as long as it is shown")
+def used_again(patch: Patch) -> None:
+    def mistaken(factor: SecondFactor, code: str, now_us: int) -> SecondFactor | None:
+        return used(msgspec.structs.replace(factor, last_step=-1), code, now_us)
+
+    patch.setattr(codes, "used", mistaken)
 
 
 @plant("who signs out is kept at hand")

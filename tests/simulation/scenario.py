@@ -12,6 +12,7 @@ from protocol.errors import Unavailable
 from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet, wording
 from tests.simulation.clock import START_US
 from tests.simulation.extremes import Extremes
+from tests.simulation.factor_model import FactorModel
 from tests.simulation.faults import ACTS
 from tests.simulation.final_checks import final_checks
 from tests.simulation.hostile import payload_of
@@ -40,6 +41,7 @@ from tests.simulation.plan import (
     Listen,
     Order,
     Plan,
+    Protect,
     Publish,
     Rearrange,
     Report,
@@ -119,6 +121,7 @@ class Scenario:
         self.shop = Shop(world)
         self.totals = Totals(world)
         self.session_model = SessionModel(world)
+        self.factor_model = FactorModel(world)
         self.told = Told(world)
         self.extremes = Extremes(world)
         self.flooding = flooding.Flooding(world)
@@ -245,6 +248,8 @@ class Scenario:
                 self.audience.start_soon(come, name="listener")
             case Visit():
                 await self.session_model.visit(step)
+            case Protect():
+                await self.factor_model.protect(step)
             case Revoke():
                 await self.orders.revoke(step)
             case Fault(kind=kind, seconds=seconds, target=target):

@@ -23,6 +23,7 @@ from tests.simulation.plan import (
     Listen,
     Order,
     Plan,
+    Protect,
     Publish,
     Report,
     Revoke,
@@ -226,6 +227,13 @@ STORIES: dict[str, Plan] = {
     "a NOTIFY is lost": story(
         Visit(at_s=5.0, owner="ada", lasts_s=5.0),
         fault(8.0, "call after", target="delete_sessions"),
+    ),
+    # The answer to the first code is lost, and the process ends between the second's two uses.
+    "a code of the app counts as long as it is shown": story(
+        Protect(at_s=5.0, owner="vera", many=3, again_s=4.0),
+        fault(30.0, "call after", target="update_second_factor"),
+        Kill(at_s=67.0, steps=0, down_s=1.0),
+        *readings(130.0, 1, 1.0),
     ),
     "the bound of one user counts what another has": story(*HOARDS),
     "what was deleted counts against its share": story(
