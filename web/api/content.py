@@ -18,6 +18,7 @@ from protocol.rest.shapes import Id
 from web.api.media import media_of
 from web.http.context import Call
 from web.http.disposition import named
+from web.http.listing import some_id
 from web.http.missing import missing
 from web.http.operation import Auth, Content
 from web.http.ranges import Validators
@@ -84,12 +85,13 @@ async def _readable(call: Call, media_id: str, query: LinkQuery) -> Media:
         Forbidden: the link is incomplete, wrong or expired.
         NotFound: there is no such media, or it is another user's.
     """
+    device_id = some_id("device", query.device)
     if call.has_user:
         return await media_of(call, media_id)
     if query.expires is None or query.signature is None:
         raise Forbidden(Detail("link_incomplete"))
     service, now_us = call.service, call.service.clock.now_us()
-    link = MediaLink(media_id, query.expires, query.device, query.login)
+    link = MediaLink(media_id, query.expires, device_id, query.login)
     if not service.links.is_valid(link, query.signature, now_us):
         raise Forbidden(Detail("link_expired"))
     media = await service.store.media_by_id(media_id)

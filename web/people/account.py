@@ -51,11 +51,13 @@ async def login(call: Call) -> Response:
     user = await account_of(call, wanted.email, browser)
     try:
         known, factor_us = await _verified(call, wanted, user, browser)
-    except TooMany:
-        if user is not None and call.limits.tells(user.id):
-            await call.hashing.note(partial(note, call, user.id, "sign_in_refused"))
-        raise
-    return await begin_session(call, known, known.password_hash, factor_us)
+    except TooMany as error:
+        refused = error
+    else:
+        return await begin_session(call, known, known.password_hash, factor_us)
+    if user is not None and call.limits.tells(user.id):
+        await call.hashing.note(partial(note, call, user.id, "sign_in_refused"))
+    raise refused
 
 
 async def _verified(
