@@ -2,8 +2,10 @@
 
 import asyncio
 import subprocess
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import asyncpg
 import pytest
@@ -30,14 +32,19 @@ def roost(own_roost: Roost) -> Roost:
     return own_roost
 
 
-def operator(data_dir: Path, *command: str) -> str:
-    done = subprocess.run(
+def tried(data_dir: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [str(ROOST), "user", *command, "--data-dir", str(data_dir)],
         capture_output=True,
         text=True,
         env=clean_environment(),
         timeout=60,
+        stdin=subprocess.DEVNULL,
     )
+
+
+def operator(data_dir: Path, *command: str) -> str:
+    done = tried(data_dir, *command)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -95,6 +102,10 @@ def test_an_account_is_locked_let_in_and_deleted_and_another_one_is_not_touched(
     client, _, access = furnished(leaving, *PICTURES)
     other, feed, _ = furnished(staying, PICTURES[0])
     assert contents(roost) == 2
+    export = leaving.call("GET", "/users/me/export")
+    with ZipFile(BytesIO(export.content)) as found:
+        assert found.testzip() is None
+        assert sum(name.startswith(("readings/", "media/")) for name in found.namelist()) == 3
     operator(roost.data_dir, "disable", leaving.email)
     assert client.lost.wait(WAIT_S)
     assert leaving.call("GET", "/users/me").status_code == 401
@@ -120,6 +131,12 @@ def test_without_a_service_the_command_deletes_it_by_itself(roost: Roost) -> Non
     client, *_ = furnished(person, png(3, 3))
     before = contents(roost)
     client.close()
+    unasked = tried(roost.data_dir, "delete", person.email)
+    assert (unasked.returncode, "confirm with --yes" in unasked.stderr) == (2, True)
+    unknown = tried(roost.data_dir, "delete", "nobody@example.org", "--yes")
+    assert (unknown.returncode, "there is no user" in unknown.stderr) == (2, True)
+    operator(roost.data_dir, "sign-out", person.email)
+    assert person.call("GET", "/users/me").status_code == 401
     assert roost.stop() == 0
     assert "deleted" in operator(roost.data_dir, "delete", person.email, "--yes")
     assert contents(roost) == before - 1

@@ -99,6 +99,7 @@ UNGUESSED = {
     "DELETE /api/v1/orders/{order_id}",
     "POST /api/v1/devices/import",
     "POST /api/v1/password-reset",
+    "DELETE /api/v1/users/me",
     "POST /api/v1/password-reset/request",
     "GET /api/v1/feed-values/latest",
     "DELETE /api/v1/sessions/{session_id}",

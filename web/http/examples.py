@@ -35,7 +35,7 @@ EXAMPLES: dict[Any, dict[str, Any]] = {
     PasswordAgain: {"current_password": "correct-horse"},
     CodeSent: {"code": "123456"},
     ZaloCode: {"code": "code-from-the-page", "code_verifier": "verifier-of-the-page"},
-    AccountDeletion: {"password": "correct-horse"},
+    AccountDeletion: {"password": "battery-staple"},
     ResetAsked: {"email": "grace@example.org"},
     PasswordReset: {"token": "token-of-the-link", "password": "battery-staple"},
     NewApiKey: {"name": "backup script", "scope": "read", "expires_at": "2099-01-01T00:00:00Z"},

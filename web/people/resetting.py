@@ -52,6 +52,8 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
     user = await account_of(call, email)
     if user is None or user.email is None or user.password_hash is None:
         return
+    if user.disabled_us is not None:
+        return
     await note(call, user.id, "password_reset_asked")
     link = await new_link(
         call.service.store, call.service.ids, user, url, call.service.clock.now_us()

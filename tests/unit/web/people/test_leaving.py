@@ -6,16 +6,22 @@ import zipfile
 from typing import Any
 
 import pytest
+import trio.testing
 
+from actors.adapters.memory.clocks import PlainHasher
 from actors.ports.identity import Identity
 from protocol.errors import Unauthorized
 from protocol.problems.detail import Detail
 from tests.unit.actors.test_erasure import add_things, as_bob, gone
 from tests.unit.samples import png
 from tests.unit.site import ACCOUNT, Site
+from tests.unit.web.people.test_access import Letters
+from web.app import create_app
+from web.http.context import WebSettings
 from web.people import archive
 from web.people.sign_in_limits import PAIR_TRIES
 
+SETTINGS = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
 PASSWORD = {"password": ACCOUNT["password"]}
 
 
@@ -59,6 +65,12 @@ async def test_a_disabled_account_is_told_so_after_the_right_password_only(site:
     assert (status, problem["code"]) == (401, "wrong_login")
     status, problem = await site.post("/login/access-token", ACCOUNT)
     assert (status, problem["code"]) == (403, "account_disabled")
+    letters = site.service.mailer = Letters()
+    site.app = create_app(site.service, PlainHasher(), SETTINGS)
+    asked = {"email": ACCOUNT["email"]}
+    assert (await site.post("/password-reset/request", asked))[0] == 202
+    await trio.testing.wait_all_tasks_blocked()
+    assert letters.sent == []
     await store.enable_user(me["id"])
     assert (await site.post("/login/access-token", ACCOUNT))[0] == 200
 
