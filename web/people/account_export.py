@@ -113,17 +113,17 @@ async def _joined(parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
 async def _parts(call: Call) -> AsyncGenerator[bytes, None]:
     archive = Archive(call.service.clock.now_us())
     user = await call.service.store.user(call.user.id) or call.user
-    with archive.file("account.json") as add:
-        add(codec.encode(user_view(user)))
+    archive.begin("account.json")
+    archive.add(codec.encode(user_view(user)))
     for noun, view in LISTED:
-        with archive.file(f"{noun.name}.ndjson") as add:
-            async for page in _pages(call, noun):
-                for each in await shown_of(call, noun, page, view):
-                    line = codec.encode(each) + b"\n"
-                    add(line)
-                    if len(line) > LONG_LINE:
-                        await trio.lowlevel.checkpoint()
-                yield archive.taken()
+        archive.begin(f"{noun.name}.ndjson")
+        async for page in _pages(call, noun):
+            for each in await shown_of(call, noun, page, view):
+                line = codec.encode(each) + b"\n"
+                archive.add(line)
+                if len(line) > LONG_LINE:
+                    await trio.lowlevel.checkpoint()
+            yield archive.taken()
     async for feed in _each(call, FEEDS):
         async for part in _readings(call, archive, feed):
             yield part
@@ -157,14 +157,14 @@ async def _readings(call: Call, archive: Archive, feed: Feed) -> AsyncIterator[b
     page = await anext(pages, None)
     if page is None:
         return
-    with archive.file(f"readings/{feed.key}-{feed.id}.csv") as add:
-        add(csv_lines([COLUMNS]))
-        while page is not None:
-            for start in range(0, len(page), PORTION):
-                add(written(CSV, page[start : start + PORTION], COLUMNS))
-                await trio.lowlevel.checkpoint()
-            yield archive.taken()
-            page = await anext(pages, None)
+    archive.begin(f"readings/{feed.key}-{feed.id}.csv")
+    archive.add(csv_lines([COLUMNS]))
+    while page is not None:
+        for start in range(0, len(page), PORTION):
+            archive.add(written(CSV, page[start : start + PORTION], COLUMNS))
+            await trio.lowlevel.checkpoint()
+        yield archive.taken()
+        page = await anext(pages, None)
 
 
 async def _content(call: Call, archive: Archive, media: Media) -> AsyncIterator[bytes]:
@@ -174,10 +174,10 @@ async def _content(call: Call, archive: Archive, media: Media) -> AsyncIterator[
     except NotFound:  # the row says more than the disk has (`actors.media.library`)
         return
     name = fitting(media.filename, media.content_type).replace("/", "_").replace("\\", "_")
-    with archive.file(f"media/{media.id}-{name}", packed=False) as add:
-        at = 0
-        while chunk:
-            add(chunk)
-            yield archive.taken()
-            at += len(chunk)
-            chunk = await read(at, MEDIA_BYTES)
+    archive.begin(f"media/{media.id}-{name}", packed=False)
+    at = 0
+    while chunk:
+        archive.add(chunk)
+        yield archive.taken()
+        at += len(chunk)
+        chunk = await read(at, MEDIA_BYTES)
