@@ -88,8 +88,8 @@ def test_every_answer_is_one_that_the_document_has(roost: Roost, report: list[An
     assert "Traceback" not in roost.log
 
 
-# Random input never has the password, an alarm's id, two related ids, a valid file or an open
-# order; other tests cover these.
+# Random input never has the password, a code of a second factor, an alarm's id, two related ids, a
+# valid file or an open order; other tests cover these.
 UNGUESSED = {
     "POST /api/v1/login/access-token",
     "POST /api/v1/alarms/{alarm_id}/ack",
@@ -100,6 +100,9 @@ UNGUESSED = {
     "POST /api/v1/devices/import",
     "POST /api/v1/password-reset",
     "DELETE /api/v1/users/me",
+    "POST /api/v1/users/me/second-factor/confirm",
+    "POST /api/v1/users/me/second-factor/recovery-codes",
+    "DELETE /api/v1/users/me/second-factor",
     "POST /api/v1/password-reset/request",
     "GET /api/v1/feed-values/latest",
     "DELETE /api/v1/sessions/{session_id}",
