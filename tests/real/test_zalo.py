@@ -17,7 +17,7 @@ import pytest
 
 from tests.real.harness import Person, Roost, running
 
-APP_ID, SECRET = "4711", "zalo-app-secret"
+APP_ID, SECRET = "4711", "of-the-app-at-zalo"
 CALLBACK = "/api/v1/zalo-user-management/callback"
 
 
