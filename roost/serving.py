@@ -31,6 +31,7 @@ from actors.pulse import Pulse
 from actors.runtime.loop_lag import Held, LoopLag
 from actors.service import Service, open_service
 from protocol.errors import Unavailable
+from protocol.people.passwords import common
 from protocol.schedule.civil import load_zones
 from roost import deadline, logs
 from roost.collecting import ShortCollections
@@ -184,6 +185,7 @@ def _keep_in_order(service: Service, audit_days: int) -> None:
 
 async def _get_ready(serve_ready: ServeReady, service: Service, url: str) -> None:
     await trio.to_thread.run_sync(load_zones)
+    await trio.to_thread.run_sync(common)
     await serve_ready(service, url)
 
 

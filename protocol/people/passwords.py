@@ -26,11 +26,12 @@ def check_new(password: str, field: str = "password") -> None:
     Raises:
         Invalid: it is one of them.
     """
-    if normal(password).lower() in _common():
+    if normal(password).lower() in common():
         raise Invalid({field: Detail("password_common")})
 
 
 @cache
-def _common() -> frozenset[str]:
+def common() -> frozenset[str]:
+    """The list. Reads a file at the first call: a service calls it in a thread before it serves."""
     text = resources.files(__package__).joinpath(COMMON).read_text("utf-8")
     return frozenset(text.split())

@@ -101,17 +101,19 @@ def violations(page: Page) -> Any:
 
 
 # Each theme and each language at each width once; what axe finds does not depend on much width.
+# The last three are for people who look, and take a minute.
 LOOKS = {
     "phone": ("light", PHONE, "en", True),
-    "phone-vi": ("dark", PHONE, "vi", False),
     "desk-vi": ("light", DESK, "vi", True),
     "desk": ("dark", DESK, "en", True),
+    "phone-vi": ("dark", PHONE, "vi", False),
     "wall": ("light", WALL, "en", False),
     "wall-vi": ("dark", WALL, "vi", False),
 }
+SEEN = list(LOOKS) if "ROOST_PICTURES" in os.environ else list(LOOKS)[:3]
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", SEEN)
 def test_every_page_is_readable(
     screens: Screens, ada: Person, paths: dict[str, str], look: str
 ) -> None:

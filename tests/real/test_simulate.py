@@ -207,7 +207,9 @@ def test_a_wrong_password_is_one_clear_line(roost: Roost, tmp_path: Path) -> Non
     owner = ["--email", "nobody@example.org", "--password", "wrong-horse"]
     status, said = Fleet(roost, tmp_path, *owner).end()
     assert status == 2
-    assert said.startswith("roost: nobody@example.org cannot sign in")
+    seen, line = said.splitlines()
+    assert seen.startswith("roost: warning: --password is visible to everybody")
+    assert line.startswith("roost: nobody@example.org cannot sign in")
 
 
 def test_a_broker_that_is_away_is_waited_for_and_told(roost: Roost, tmp_path: Path) -> None:
