@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from actors.containment.put_aside import put_aside
-from actors.media.library import Library
+from actors.media import library
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt
@@ -68,7 +68,7 @@ class StoreOnly:
 
 
 class Eraser:
-    def __init__(self, store: Store, deletions: Deletions, media: Library) -> None:
+    def __init__(self, store: Store, deletions: Deletions, media: library.Library) -> None:
         self._store = store
         self._deletions = deletions
         self._media = media

@@ -14,7 +14,7 @@ from actors.adapters.disk.media_files import open_media_files
 from actors.adapters.postgres.store import PostgresStore
 from actors.adapters.system.clocks import SystemClock
 from actors.erasure import Eraser, StoreOnly
-from actors.media.library import Library
+from actors.media import library
 from protocol.dead_letters import ERASURES
 from protocol.errors import SettingsError, Unavailable
 from protocol.people.passwords import normal
@@ -152,8 +152,8 @@ async def _erase(store: PostgresStore, user_id: str, data_dir: Path) -> None:
         raise SettingsError(f"the files of its media are not in {folder}: check --data-dir")
     with TemporaryDirectory() as empty:
         async with open_media_files(folder if folder.is_dir() else Path(empty)) as files:
-            library = Library(store, files, SystemClock())
-            await Eraser(store, StoreOnly(store), library).erase(user_id)
+            media = library.Library(store, files, SystemClock())
+            await Eraser(store, StoreOnly(store), media).erase(user_id)
 
 
 def _entry(user: User, action: Action) -> AuditEntry:

@@ -171,7 +171,7 @@ async def _content(call: Call, archive: Archive, media: Media) -> AsyncIterator[
     read = partial(call.service.files.read, media.sha256)
     try:
         chunk = await read(0, MEDIA_BYTES)
-    except NotFound:  # the row says more than the disk has (`actors.media.library`)
+    except NotFound:  # a row without its content, after a crash
         return
     name = fitting(media.filename, media.content_type).replace("/", "_").replace("\\", "_")
     archive.begin(f"media/{media.id}-{name}", packed=False)
