@@ -82,12 +82,14 @@ def logs() -> Iterator[Logs]:
     assert not capture.unclaimed(), "errors were logged that the test did not expect"
 
 
-def needs(program: str) -> str:
-    """The path of a program; the test is skipped without it, or fails where CI requires all."""
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    if found is None:
-        reason = f"{program} is not installed"
-        if os.environ.get("ROOST_TEST_REQUIRE") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+def needs(*programs: str) -> str:
+    """The path of the first of these programs that is there; without any the test is skipped, or
+    fails where CI requires all."""
+    for program in programs:
+        found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+        if found is not None:
+            return found
+    reason = f"{' or '.join(programs)} is not installed"
+    if os.environ.get("ROOST_TEST_REQUIRE") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

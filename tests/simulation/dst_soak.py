@@ -39,6 +39,7 @@ SILENT_S = 3 * DAY_S
 PROMPT_S = 2.0
 # Months of seconds: whoever is alone need not prove each of them that it lives.
 PULSE = Pulse(beat_s=6 * 3600.0, canary_s=6 * 3600.0, retained_s=6 * 3600.0, is_alone=True)
+IDLE_S = 3_600.0  # devices speak once a day
 LOOK_AGAIN_S = 12 * 3_600.0  # nothing may depend on it, and hours pass quickly
 # What a misfortune still explains after its end: a restart, a retry.
 AFTER_S = 10.0
@@ -88,6 +89,7 @@ class DstSoak:
         self._world = world
         self._days = days
         self._plan = misfortunes(random.Random(world.seed), days)
+        world.idle_s = IDLE_S
         world.look_again_s = LOOK_AGAIN_S
         world.pulse = PULSE
         self._ids: dict[tuple[str, str], str] = {}  # of schedules
