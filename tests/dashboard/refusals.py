@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Response, expect
 
-from tests.dashboard.screen import Screens
+from tests.dashboard.screen import Screens, user_menu
 from tests.real.harness import Person
 
 API_NAME = re.compile(r"\b[a-z]+_[a-z_]+\b|U\+0000|\b(str|int|float|null)\b")
@@ -28,13 +28,15 @@ class Form:
         form = self.page.locator(f"form:has([name={self.has}])").last
         for name, value in fields.items():
             field = form.locator(f"[name={name}]")
-            kind = field.evaluate("each => each.tagName + '/' + each.type")
-            if kind.startswith("SELECT"):
-                field.select_option(value)
-            elif kind.endswith("/checkbox"):
-                field.set_checked(value == "on")
-            else:
+            # Of a list or a box to tick, the browser sends a hidden field, behind what is seen.
+            seen = field.locator("xpath=preceding-sibling::button[1]")
+            if field.get_attribute("aria-hidden") != "true":
                 field.fill(value)
+            elif field.get_attribute("type") == "checkbox":
+                seen.set_checked(value == "on")
+            else:
+                seen.click()
+                self.page.locator(f"[data-option='{value}']").click()
         self.said.clear()
         form.locator("button[type=submit]").click()
         expect(form.get_by_role("alert").filter(has_text=expected)).to_be_visible()
@@ -44,7 +46,7 @@ class Form:
 
 def check_words(page: Page, said: list[dict[str, Any]], expected: list[str]) -> None:
     """What the page shows as wrong is exactly this, in Vietnamese."""
-    messages = page.locator(".problem:visible, .toast:visible > span").all_inner_texts()
+    messages = page.locator(".problem:visible, .toast:visible p").all_inner_texts()
     assert messages == expected
     shown = page.locator("body").inner_text()
     for message in messages:
@@ -68,7 +70,7 @@ class Vietnamese:
             page.get_by_role("button", name="Tiếng Việt").click()
             return page
         page = self._screens.of(person, path)
-        page.get_by_label("Language").select_option("vi")
+        user_menu(page, "Tiếng Việt")
         expect(page.locator("html")).to_have_attribute("lang", "vi")
         return page
 

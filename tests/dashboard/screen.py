@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.real.harness import PASSWORD, Person, Roost
 
@@ -76,3 +76,28 @@ def is_live(page: Page) -> None:
 
 def sees(page: Page, text: str) -> None:
     expect(page.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)
+
+
+def choose(select: Locator, text: str) -> None:
+    """Choose from the list of a select, by what it shows."""
+    select.click()
+    options = select.page.get_by_role("listbox")
+    options.get_by_role("option", name=text, exact=True).click()
+    expect(options).to_have_count(0)
+
+
+def from_menu(of: Page | Locator, name: str, item: str) -> None:
+    """Choose from the menu of a row or a card."""
+    of.get_by_role("button", name=f"Actions for {name}").click()
+    page = of if isinstance(of, Page) else of.page
+    page.get_by_role("menuitem", name=item, exact=True).click()
+
+
+def user_menu(page: Page, item: str) -> None:
+    """Choose a theme, a language or the way out."""
+    page.locator("button.user").click()
+    menu = page.get_by_role("menu")
+    menu.get_by_text(item, exact=True).click()
+    if menu.count():
+        page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.dashboard.screen import Screens, go, is_live, sees
+from tests.dashboard.screen import Screens, choose, go, is_live, sees
 from tests.real.harness import Person, Roost
 
 
@@ -22,7 +22,7 @@ def test_filters_and_tabs_survive_back_and_reload(page: Page, ada: Person) -> No
     rows = page.locator("[data-device]")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("Đèn 2")
-    page.get_by_label("Status").select_option("offline")
+    choose(page.get_by_label("Status"), "Offline")
     page.get_by_role("link", name="Đèn 10").click()
     expect(page.get_by_role("heading", name="Đèn 10", level=1)).to_be_focused()
     expect(page).to_have_title("Đèn 10 – Roost")
@@ -30,11 +30,11 @@ def test_filters_and_tabs_survive_back_and_reload(page: Page, ada: Person) -> No
     expect(page.get_by_role("searchbox")).to_have_value("den")
     page.reload()
     expect(rows).to_have_count(2)
-    expect(page.get_by_label("Status")).to_have_value("offline")
+    expect(page.get_by_label("Status")).to_have_text("Offline")
     go(page, "/settings")
     expect(page.get_by_role("heading", name="Settings", level=1)).to_be_focused()
-    page.get_by_role("button", name="Sessions").click()
-    page.get_by_role("button", name="API keys").click()
+    page.get_by_role("tab", name="Sessions").click()
+    page.get_by_role("tab", name="API keys").click()
     page.go_back()
     sees(page, "This device")
     page.reload()

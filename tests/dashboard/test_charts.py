@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.dashboard.screen import Screens, go, is_live, sees
+from tests.dashboard.screen import Screens, go, is_live, sees, user_menu
 from tests.dashboard.test_live import BRAND
 from tests.real.harness import DeviceClient, Person, Roost, eventually
 
@@ -155,7 +155,7 @@ def test_the_legend_speaks_the_readers_language(screens: Screens, ada: Person, f
     measured(ada, feed, 10, 20)
     page = screens.of(ada, f"/feeds/{feed}")
     expect(page.locator(".u-legend")).to_contain_text("Time")
-    page.get_by_label("Language").select_option("vi")
+    user_menu(page, "Tiếng Việt")
     expect(page.locator(".u-legend")).to_contain_text("Thời gian")
 
 

@@ -4,7 +4,7 @@ import json
 
 from playwright.sync_api import APIResponse, Page, Route, expect
 
-from tests.dashboard.screen import Screens, go, sees
+from tests.dashboard.screen import Screens, from_menu, go, sees, user_menu
 from tests.real.harness import Person
 
 
@@ -23,17 +23,17 @@ def test_renaming_a_product_gives_back_nothing_that_was_ordered_meanwhile(
     body = {"name": "Lamp", "sku": "L-1", "price": "9.90", "stock": 20}
     product = ada.post("/products", body)
     page = screens.of(ada, "/shop?tab=products")
-    page.get_by_role("row", name="Lamp").get_by_role("button", name="Edit").click()
+    from_menu(page, "Lamp", "Edit")
     expect(page.get_by_label("Stock")).to_have_value("20")
     ada.post("/orders", {"items": [{"product_id": product["id"], "quantity": 5}], "note": "Gate 2"})
     page.get_by_label("Name").fill("Lantern")
     saved(page)
     after = ada.get(f"/products/{product['id']}")
     assert (after["name"], after["stock"]) == ("Lantern", 15)
-    page.get_by_role("button", name="Orders", exact=True).click()
+    page.get_by_role("tab", name="Orders", exact=True).click()
     order = page.get_by_role("row", name="5 × Lamp")
     expect(order).to_contain_text("Gate 2")
-    order.get_by_role("button", name="Cancel order").click()
+    from_menu(order, "5 × Lamp", "Cancel order")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Items return to stock.")
     dialog.get_by_role("button", name="Keep order").click()
@@ -155,16 +155,15 @@ def test_what_was_typed_stays_when_somebody_looks_elsewhere(screens: Screens, ad
     expect(page.get_by_role("button", name="Discard changes")).to_have_count(0)
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_focused()
     go(page, "/shop?tab=products")
-    edit = page.get_by_role("row", name="Kettle").get_by_role("button", name="Edit")
-    edit.click()
+    from_menu(page, "Kettle", "Edit")
     page.get_by_label("Stock").fill("12")
     page.keyboard.press("Escape")
-    edit.click()
+    from_menu(page, "Kettle", "Edit")
     expect(page.get_by_label("Stock")).to_have_value("12")
     page.get_by_label("Name").fill(" Kettle 2 ")
     saved(page)
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_role("row", name="Kettle 2").get_by_role("button", name="Edit").click()
+    from_menu(page, "Kettle 2", "Edit")
     expect(page.get_by_label("Stock")).to_have_value("12")
     expect(page.get_by_role("button", name="Discard changes")).to_have_count(0)
     assert ada.get(f"/products/{product['id']}")["stock"] == 12
@@ -251,9 +250,10 @@ def test_pausing_names_the_version_that_was_shown(screens: Screens, ada: Person)
     hook = ada.post("/webhooks", {"url": "https://receiver.example/paused"})
     go(page, "/settings?tab=webhooks")
     with page.expect_request(lambda asked: asked.method == "PATCH") as asked:
-        page.get_by_role("button", name="Pause", exact=True).click()
+        from_menu(page, hook["url"], "Pause")
     assert asked.value.headers["if-match"]
-    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.get_by_role("button", name=f"Actions for {hook['url']}").click()
+    expect(page.get_by_role("menuitem", name="Resume")).to_be_visible()
     assert ada.get(f"/webhooks/{hook['id']}")["enabled"] is False
 
 
@@ -262,7 +262,7 @@ def test_another_language_keeps_a_half_filled_form(screens: Screens, ada: Person
     page = screens.of(ada, f"/devices/{device['id']}")
     page.get_by_label("Command", exact=True).fill("reboot")
     page.get_by_label("Name").fill("Half-filled")
-    page.get_by_label("Language").select_option("vi")
+    user_menu(page, "Tiếng Việt")
     expect(page.get_by_role("heading", name="Cài đặt")).to_be_visible()
     expect(page.get_by_placeholder("reboot")).to_have_value("reboot")
     expect(page.get_by_label("Tên", exact=True)).to_have_value("Half-filled")

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser, Route, expect
 
-from tests.dashboard.screen import Screens, is_live, sees
+from tests.dashboard.screen import Screens, is_live, sees, user_menu
 from tests.real.harness import Roost
 from tests.real.test_zalo import StandIn, served, zalo
 
@@ -19,7 +19,7 @@ def test_somebody_comes_with_zalo_and_leaves_no_code_behind(
     is_live(page)
     sees(page, "Trần Mai")
     assert "code" not in page.url
-    page.get_by_role("button", name="Sign out").click()
+    user_menu(page, "Sign out")
     expect(page.get_by_role("button", name="Sign in with Zalo")).to_be_visible()
     screens.close()
 
@@ -45,12 +45,12 @@ def test_a_page_whose_part_is_gone_says_so_and_the_rest_goes_on(
     page.route("**/assets/shop-*.js", lambda route: route.abort())
     page.reload()  # it may have come while the browser was idle
     is_live(page)
-    page.get_by_role("link", name="Shop").click()
+    page.get_by_role("link", name="Orders").click()
     sees(page, "Something went wrong")
     page.get_by_role("link", name="Alarms").click()
     sees(page, "No open alarms")
     page.unroute("**/assets/shop-*.js")
-    page.get_by_role("link", name="Shop").click()
+    page.get_by_role("link", name="Orders").click()
     page.get_by_role("button", name="Reload").click()
     sees(page, "No orders yet")
     screens.complaints.clear()

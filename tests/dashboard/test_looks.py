@@ -32,9 +32,9 @@ CUT = """
 # What reaches out of the open dialog.
 BESIDE = """
 () => {
-  const dialog = document.querySelector("dialog[open]");
+  const dialog = document.querySelector("[role=dialog]");
   const edge = dialog.getBoundingClientRect().right - 8;
-  return [...dialog.querySelectorAll("input, select, button")]
+  return [...dialog.querySelectorAll("input:not([aria-hidden]), button")]
     .filter((it) => it.getBoundingClientRect().right > edge)
     .map((it) => it.outerHTML);
 }

@@ -23,6 +23,12 @@ def opened(page: Page, button: str) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def chosen(page: Page, name: str, item: str) -> None:
+    """From the menu of a row."""
+    page.get_by_role("button", name=f"Thao tác với {name}").click()
+    page.get_by_role("menuitem", name=item, exact=True).click()
+
+
 def discard(page: Page) -> None:
     """Leave a dialog in which something was typed."""
     page.keyboard.press("Escape")
@@ -131,7 +137,7 @@ def test_media_and_schedules(vi: Vietnamese, ada: Person) -> None:
     plan = {"media_id": sent["id"], "device_id": device["id"]}
     schedule = ada.post("/media-schedules", {**plan, "trigger_time": "2099-01-01T00:00:00Z"})
     page.reload()
-    page.get_by_role("button", name="Xóa a.txt").click()
+    chosen(page, "a.txt", "Xóa")
     page.get_by_role("dialog").get_by_role("button", name="Xóa", exact=True).click()
     used = "Đang dùng trong 1 lịch phát"
     expect(page.get_by_role("link", name=used)).to_be_visible()
@@ -175,7 +181,7 @@ def test_the_shop(vi: Vietnamese, ada: Person) -> None:
     form.refuse("Mô tả chỉ được có tối đa 2.000 ký tự", stock="1", description="x" * 2001)
     form.refuse("Bạn đã có sản phẩm 'P-2'", description="", sku="P-2")
     discard(page)
-    page.get_by_role("row", name="Phở").get_by_role("button", name="Sửa").click()
+    chosen(page, "Phở", "Sửa")
     form.refuse("Bạn đã có sản phẩm 'P-2'", sku="P-2")
     page.keyboard.press("Escape")
     go(page, "/shop")
@@ -190,7 +196,7 @@ def test_the_shop(vi: Vietnamese, ada: Person) -> None:
     page.route("**/api/v1/orders?*", lambda route: late.append(route))
     path = f"/orders/{placed['id']}"
     assert ada.call("PATCH", path, json={"status": "completed"}).status_code == 200
-    page.get_by_role("button", name="Hủy đơn hàng").click()
+    chosen(page, "1 × Bánh mì", "Hủy đơn hàng")
     page.get_by_role("dialog").get_by_role("button", name="Hủy đơn hàng").click()
     ended = "Đơn hàng này đã hoàn tất"
     expect(page.locator(".toast").filter(has_text=ended)).to_be_visible()

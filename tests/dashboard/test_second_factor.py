@@ -6,7 +6,7 @@ import time
 from playwright.sync_api import Locator, Page, expect
 
 from protocol.people.totp import code_at
-from tests.dashboard.screen import Screens, is_live, sees
+from tests.dashboard.screen import Screens, is_live, sees, user_menu
 from tests.dashboard.test_account import OTHER, new_password
 from tests.real.harness import PASSWORD, Person, Roost
 
@@ -66,7 +66,7 @@ def test_somebody_sets_it_up_and_signs_in_with_it(screens: Screens, roost: Roost
     page.get_by_role("button", name="Done").click()
     sees(page, "Recovery codes left: 10")
     is_live(page)
-    page.get_by_role("button", name="Sign out", exact=True).click()
+    user_menu(page, "Sign out")
     password_step(page, person)
     field = page.get_by_label("Authentication code")
     expect(field).to_be_focused()

@@ -18,5 +18,5 @@ export default defineConfig({
       "/ws": { target: "ws://127.0.0.1:8000", ws: true, headers: { origin: "http://127.0.0.1:8000" } },
     },
   },
-  test: { include: ["tests/**/*.test.ts"] },
+  test: { include: ["tests/**/*.test.{ts,tsx}"] },
 });

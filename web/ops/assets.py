@@ -12,6 +12,7 @@ KINDS = {
     "json": "application/json",
     "png": "image/png",
     "svg": "image/svg+xml",
+    "woff2": "font/woff2",
 }
 COMPRESSED = ("css", "html", "js", "json", "svg")
 

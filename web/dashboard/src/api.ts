@@ -1,5 +1,6 @@
 // The REST API. The browser's cookie says who asks: no script ever sees a token.
 
+import type { Reads } from "./api_types";
 import type { Detail } from "./words/problems";
 
 const PREFIX = "/api/v1";
@@ -90,7 +91,23 @@ export interface Versioned {
 
 export const PRECONDITION_FAILED = 412;
 
-export const get = <T>(path: string): Promise<T> => call<T>("GET", path);
+/** A path of the document with anything in the places of its parameters: "/feeds/{feed_id}" is `/feeds/${string}`. */
+type Filled<P extends string> = P extends `${infer Before}{${string}}${infer After}` ? `${Before}${string}${Filled<After>}` : P;
+/** Without what asks for a part of it; a parameter is never empty and has no slash. */
+type Bare<P extends string> = P extends `${infer Path}?${string}` ? Path : P;
+type Deep<P extends string> = P extends `${infer Before}/${infer After}` ? [Before, ...Deep<After>] : [P];
+/** What the document says that a GET of this path brings. */
+export type Answer<P extends string> = Bare<P> extends keyof Reads ? Reads[Bare<P>] : Pattern<Bare<P>>;
+type Pattern<P extends string> = {
+  [K in keyof Reads]: P extends Filled<K> ? (Deep<P>["length"] extends Deep<K>["length"] ? Reads[K] : never) : never;
+}[keyof Reads];
+
+/** `get("/site")` knows what it brings; where a narrower type is known, it is named: `get<Site>("/site")`. */
+export function get<P extends string>(path: [Answer<P>] extends [never] ? never : P): Promise<Answer<P>>;
+export function get<T>(path: string): Promise<T>;
+export function get<T>(path: string): Promise<T> {
+  return call<T>("GET", path);
+}
 export const post = <T>(path: string, body?: unknown, headers?: Record<string, string>): Promise<T> =>
   call<T>("POST", path, body, headers);
 /** Change an object; with an `etag` only if it is still that version. */
@@ -103,7 +120,7 @@ export const patch = <T>(
 export const remove = <T>(path: string): Promise<T> => call<T>("DELETE", path);
 
 /** A query string of what is set. */
-export function query(asked: Record<string, string | number | boolean | null | undefined>): string {
+export function query(asked: Record<string, string | number | boolean | null | undefined>): "" | `?${string}` {
   const set = Object.entries(asked).filter(([, value]) => value !== undefined && value !== null && value !== "");
   return set.length ? `?${new URLSearchParams(set.map(([name, value]) => [name, String(value)]))}` : "";
 }

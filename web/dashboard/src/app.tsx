@@ -1,5 +1,6 @@
 // Who is signed in decides what there is: the gate, or the pages inside.
 
+import { CSPProvider } from "@base-ui/react/csp-provider";
 import { QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { Router } from "wouter";
@@ -13,7 +14,6 @@ import { Toasts } from "./parts/toasts";
 import { Loaded } from "./parts/ui";
 import { Shell } from "./shell";
 import { useTheme } from "./theme";
-import type { Site } from "./types";
 import { useLanguage } from "./words";
 
 const isFinal = (error: unknown): boolean => error instanceof Problem && error.status >= 400 && error.status < 500;
@@ -27,19 +27,21 @@ export function App() {
   useLanguage();
   useTheme();
   return (
-    <QueryClientProvider client={client}>
-      <Router hook={usePath}>
-        <Inside />
-      </Router>
-      <CodeDialog />
-      <Toasts />
-    </QueryClientProvider>
+    <CSPProvider disableStyleElements>
+      <QueryClientProvider client={client}>
+        <Router hook={usePath}>
+          <Inside />
+        </Router>
+        <CodeDialog />
+        <Toasts />
+      </QueryClientProvider>
+    </CSPProvider>
   );
 }
 
 function Inside() {
   const queries = useQueryClient();
-  const site = useQuery({ queryKey: ["site"], queryFn: () => get<Site>("/site"), staleTime: Infinity });
+  const site = useQuery({ queryKey: ["site"], queryFn: () => get("/site"), staleTime: Infinity });
   const user = useQuery(me);
   // Without an answer nobody knows; the next refusal asks again.
   useEffect(() => onRefused(() => void isSignedIn(queries).catch(() => undefined)), [queries]);

@@ -12,6 +12,7 @@ import { Overview } from "./pages/overview";
 import { Boundary } from "./parts/boundary";
 import { fetchWhenIdle, lazily } from "./parts/lazily";
 import { Banner } from "./parts/link_state";
+import { Bones } from "./parts/ui";
 import { Side } from "./side";
 import { arrive } from "./title";
 import type { User } from "./types";
@@ -38,7 +39,7 @@ export function Shell({ user }: { user: User }) {
     connection.open();
     return () => connection.close();
   }, [live, queries]);
-  useEffect(fetchWhenIdle, []);
+  useEffect(() => fetchWhenIdle(() => live.link.state === "live"), [live]);
   return (
     <LiveContext value={live}>
       <Refresh />
@@ -80,7 +81,7 @@ function Page({ children }: { children: ReactNode }) {
   shown.current = path;
   return (
     <Boundary key={path}>
-      <Suspense fallback={<p className="quiet loading">{t("Loading…")}</p>}>{children}</Suspense>
+      <Suspense fallback={<Bones />}>{children}</Suspense>
     </Boundary>
   );
 }

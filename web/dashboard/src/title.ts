@@ -29,5 +29,5 @@ export function arrive(): void {
 export function takesFocus(): boolean {
   const isFirst = isArriving;
   isArriving = false;
-  return isFirst && !document.activeElement?.closest("dialog, input, select, textarea");
+  return isFirst && !document.activeElement?.closest("[role=dialog], input, textarea, .select");
 }

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ALL_WORDS, reasonWord } from "../src/words";
+import { plurals } from "../src/words/plurals";
 import { vi } from "../src/words/vi";
 
 const SOURCE = join(__dirname, "../src");
@@ -17,10 +18,14 @@ function* files(folder: string): Generator<string> {
 }
 
 const source = [...files(SOURCE)].join("\n");
-const said = [...source.matchAll(/\bt\(\s*"((?:[^"\\]|\\.)*)"/g)].map((found) => found[1] as string);
+// With its context, where it has one: that is how the translation is looked up.
+const said = [...source.matchAll(/\bt\(\s*"((?:[^"\\]|\\.)*)"(?:,\s*\{\s*context: "([^"]+)")?/g)].map(
+  ([, text, context]) => (context === undefined ? text : `${text}|${context}`) as string,
+);
 // Tables of names that are translated where they are shown.
 const tables = [...source.matchAll(/const (?:PAGES|COLUMNS|RANGES|DAYS|TABS|VIEWS)\b[\s\S]*?\n\];/g)].flatMap(([table]) => [
   ...[...table.matchAll(/\["[^"]*", "([^"]+)"/g)].map((found) => found[1] as string),
+  ...[...table.matchAll(/\["([^"]+)", \[\n/g)].map((found) => found[1] as string),
   ...[...table.matchAll(/\["([^"]+)", [\d_]+\]/g)].map((found) => found[1] as string),
 ]);
 const texts = new Set([...said, ...tables, ...ALL_WORDS]);
@@ -38,6 +43,10 @@ test("no translation is left over", () => {
 test("what is filled in is the same in both languages", () => {
   const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
   for (const [english, other] of Object.entries(vi)) expect(places(other), english).toEqual(places(english));
+});
+
+test("every plural is of a text that pages say", () => {
+  expect(Object.keys(plurals).filter((text) => !texts.has(text) || !text.includes("{n}"))).toEqual([]);
 });
 
 test("headings end without a full stop, and nothing stands before an ellipsis", () => {

@@ -4,7 +4,8 @@ import { useParameter } from "../address";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import { AlarmRows, useOpenAlarms } from "../parts/alarms";
 import { More, useList } from "../parts/lists";
-import { Empty, Heading, Loaded } from "../parts/ui";
+import { Select } from "../parts/select";
+import { Empty, Heading, Loaded, Toolbar } from "../parts/ui";
 import type { Alarm } from "../types";
 import { t } from "../words";
 
@@ -20,15 +21,21 @@ export default function AlarmsPage() {
   const asked = ASKED[filter];
   return (
     <>
-      <Heading title={t("Alarms")}>
-        <select aria-label={t("State")} value={asked ? filter : "open"} onChange={(event) => setFilter(event.target.value)}>
-          <option value="open">{t("Open")}</option>
-          <option value="unacknowledged">{t("Not acknowledged")}</option>
-          <option value="active">{t("Active")}</option>
-          <option value="cleared">{t("Cleared")}</option>
-          <option value="all">{t("All")}</option>
-        </select>
-      </Heading>
+      <Heading title={t("Alarms")} />
+      <Toolbar>
+        <Select
+          label={t("State")}
+          value={asked ? filter : "open"}
+          onChange={setFilter}
+          options={[
+            ["open", t("Open", { context: "alarm state" })],
+            ["unacknowledged", t("Not acknowledged")],
+            ["active", t("Active")],
+            ["cleared", t("Cleared")],
+            ["all", t("All")],
+          ]}
+        />
+      </Toolbar>
       {asked ? <Past key={filter} asked={asked} /> : <OpenAlarms />}
     </>
   );

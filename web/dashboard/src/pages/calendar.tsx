@@ -1,12 +1,14 @@
 // The calendar: which days are shown, in which zone, of which screen. The address has all of it.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { ChevronLeft, ChevronRight } from "lucide-react";
 import { setParameters, useParameter } from "../address";
 import { get, query } from "../api";
 import { useLive, useTopic } from "../live/hooks";
 import { civil, here, instant, isDay, later, monday, monthsLater, weeks } from "../parts/civil";
 import { Agenda, DayGrid } from "../parts/calendar_days";
 import { useNamedDevices } from "../parts/device_name";
+import { Select } from "../parts/select";
 import { Loaded, useNow } from "../parts/ui";
 import type { Play, Plays } from "../types";
 import { capital, locale, moment, number, t } from "../words";
@@ -47,31 +49,23 @@ export function Calendar({ view, zones }: { view: View; zones: string[] }) {
     <section className="sheet">
       <div className="row apart">
         <h2 aria-live="polite">{titleOf(view, on, days)}</h2>
-        <div className="row choices">
-          <button type="button" aria-label={t("Previous")} onClick={() => step(-1)}>
-            ←
+        <div className="row toolbar">
+          <button type="button" className="icon" aria-label={t("Previous")} onClick={() => step(-1)}>
+            <ChevronLeft aria-hidden="true" />
           </button>
           <button type="button" onClick={() => show(today)}>
             {t("Today")}
           </button>
-          <button type="button" aria-label={t("Next")} onClick={() => step(1)}>
-            →
+          <button type="button" className="icon" aria-label={t("Next")} onClick={() => step(1)}>
+            <ChevronRight aria-hidden="true" />
           </button>
-          <select aria-label={t("Device")} value={device} onChange={(event) => setDevice(event.target.value)}>
-            <option value="">{t("All devices")}</option>
-            {devices.map((each) => (
-              <option key={each.id} value={each.id}>
-                {each.name}
-              </option>
-            ))}
-          </select>
-          <select aria-label={t("Time zone")} value={zone} onChange={(event) => setZone(event.target.value)}>
-            {known.map((each) => (
-              <option key={each} value={each}>
-                {each}
-              </option>
-            ))}
-          </select>
+          <Select
+            label={t("Device")}
+            value={device}
+            onChange={setDevice}
+            options={[["", t("All devices")], ...devices.map((each) => [each.id, each.name] as const)]}
+          />
+          <Select label={t("Time zone")} value={zone} onChange={setZone} options={known.map((each) => [each, each])} />
         </div>
       </div>
       <Loaded of={plays}>
@@ -105,7 +99,7 @@ function usePlays(days: string[], zone: string, device: string) {
   const end = new Date(instant(`${later(days.at(-1) as string, 1)}T00:00`, zone)).toISOString();
   const found = useQuery({
     queryKey: ["/media-schedules", "calendar", start, end, device],
-    queryFn: () => get<Plays>(`/schedule-calendar${query({ start, end, device_id: device })}`),
+    queryFn: () => get(`/schedule-calendar${query({ start, end, device_id: device })}`),
     placeholderData: keepPreviousData,
   });
   const data = found.data && gathered(found.data, zone, (play) => (play.id && live.occurrences.get(play.id)?.state) || play.state);

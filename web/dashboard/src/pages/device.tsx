@@ -18,7 +18,7 @@ import { Commands, Messages } from "./device_messages";
 import { Feeds } from "./device_feeds";
 
 export default function DevicePage({ id }: { id: string }) {
-  const device = useQuery({ queryKey: ["/devices", id], queryFn: () => get<DeviceResource>(`/devices/${id}`), refetchInterval: FOLLOWED_MS });
+  const device = useQuery({ queryKey: ["/devices", id], queryFn: () => get(`/devices/${id}`), refetchInterval: FOLLOWED_MS });
   const missing = <Missing title={t("Device not found")} list="/devices" name={t("Show all devices")} />;
   return <Loaded of={device} missing={missing}>{(found) => <About device={found} />}</Loaded>;
 }
@@ -28,10 +28,16 @@ function About({ device }: { device: DeviceResource }) {
   const now = useNow();
   return (
     <>
-      <Heading title={said.name}>
-        <Presence status={said.status} />
-        <span className="quiet">{said.last_seen ? ago(said.last_seen, now) : t("Never connected")}</span>
-      </Heading>
+      <Heading
+        title={said.name}
+        trail={[["/devices", t("Devices")]]}
+        state={
+          <>
+            <Presence status={said.status} />
+            <span className="quiet">{said.last_seen ? ago(said.last_seen, now) : t("Never connected")}</span>
+          </>
+        }
+      />
       <div className="grid">
         <section className="sheet">
           {device.flood && (

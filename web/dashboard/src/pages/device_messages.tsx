@@ -6,7 +6,7 @@ import { useChange, useLive, useTopic } from "../live/hooks";
 import { Field, Form } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { Action, Badge, Loaded } from "../parts/ui";
-import type { Command, Page, SeenMessage } from "../types";
+import type { Command } from "../types";
 import { clock, moment, reasonWord, t } from "../words";
 
 export function Commands({ id }: { id: string }) {
@@ -75,7 +75,7 @@ const rejected = (reason: string, detail: string | null): string =>
 export function Messages({ id }: { id: string }) {
   const messages = useQuery({
     queryKey: ["/devices", id, "messages"],
-    queryFn: () => get<Page<SeenMessage>>(`/devices/${id}/messages`),
+    queryFn: () => get(`/devices/${id}/messages`),
     refetchInterval: 5_000,
   });
   return (

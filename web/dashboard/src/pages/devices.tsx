@@ -2,21 +2,27 @@
 
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useQueryClient } from "@tanstack/react-query";
-import { useMemo, useRef, useState } from "react";
+import { ArrowDown, ArrowUp, Plus } from "lucide-react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
+import { useNarrow } from "../narrow";
 import { useParameter } from "../address";
 import { post } from "../api";
 import { useDevice, useEvery, useLive, useTopic } from "../live/hooks";
 import { Credentials } from "../parts/credentials";
 import { Dialog } from "../parts/dialog";
 import { Field, Form, numberOf } from "../parts/forms";
+import { Select } from "../parts/select";
 import { byName, folded } from "../parts/search";
+import { Search } from "../parts/search_field";
 import { inWords } from "../parts/toasts";
-import { Empty, Heading, Presence, useNow } from "../parts/ui";
+import { Bones, Empty, Heading, Presence, Toolbar, useNow } from "../parts/ui";
 import type { Device, DeviceCreated, Feed } from "../types";
 import { ago, number, t } from "../words";
 
-const ROW = 40;
+const ROW = 44;
+// Two lines, where there is no room for columns.
+const CARD = 72;
 type Sort = "name" | "device_code" | "status" | "temperature" | "humidity" | "last_seen";
 const COLUMNS: [Sort, string][] = [
   ["name", "Name"],
@@ -36,13 +42,12 @@ export default function DevicesPage() {
     <>
       <Heading title={t("Devices")}>
         <button type="button" className="primary" onClick={() => setAdding(true)}>
+          <Plus aria-hidden="true" />
           {t("Add device")}
         </button>
       </Heading>
       {!live.hasList ? (
-        <p className="quiet loading" role="status">
-          {t("Loading…")}
-        </p>
+        <Bones />
       ) : live.devices.size ? (
         <Fleet />
       ) : (
@@ -91,23 +96,22 @@ function Fleet() {
   );
   return (
     <>
-      <div className="row sheet">
-        <input
-          type="search"
-          aria-label={t("Search devices…")}
-          placeholder={t("Search devices…")}
-          value={part}
-          onChange={(event) => setPart(event.target.value)}
+      <Toolbar>
+        <Search label={t("Search devices…")} value={part} onChange={setPart} />
+        <Select
+          label={t("Status")}
+          value={status}
+          onChange={setStatus}
+          options={[
+            ["", t("All")],
+            ["online", t("Online")],
+            ["offline", t("Offline")],
+          ]}
         />
-        <select aria-label={t("Status")} value={status} onChange={(event) => setStatus(event.target.value)}>
-          <option value="">{t("All")}</option>
-          <option value="online">{t("Online")}</option>
-          <option value="offline">{t("Offline")}</option>
-        </select>
-        <span className="quiet" role="status">
+        <span className="quiet end" role="status">
           {t("{n} of {all} devices", { n: found.length, all: live.devices.size })}
         </span>
-      </div>
+      </Toolbar>
       <Table
         found={found}
         sort={sort}
@@ -121,16 +125,18 @@ function Fleet() {
 function Table({ found, sort, down, by }: { found: Device[]; sort: Sort; down: boolean; by: (sort: Sort) => void }) {
   const box = useRef<HTMLDivElement>(null);
   const now = useNow();
+  const row = useNarrow() ? CARD : ROW;
   const rows = useVirtualizer({
     count: found.length,
     getScrollElement: () => box.current,
-    estimateSize: () => ROW,
+    estimateSize: () => row,
     overscan: 6,
     scrollMargin: 0,
     getItemKey: (at) => found[at]?.id ?? at,
   });
+  useEffect(() => rows.measure(), [rows, row]);
   return (
-    <div className="virtual" ref={box} role="table" aria-label={t("Devices")} aria-rowcount={found.length + 1} tabIndex={0} style={{ height: (found.length + 1) * ROW + 4 }}>
+    <div className="virtual" ref={box} role="table" aria-label={t("Devices")} aria-rowcount={found.length + 1} tabIndex={0} style={{ height: found.length * row + ROW + 4 }}>
       <div role="rowgroup">
         <div className="line head" role="row" aria-rowindex={1}>
           {COLUMNS.map(([name, title]) => (
@@ -140,7 +146,7 @@ function Table({ found, sort, down, by }: { found: Device[]; sort: Sort; down: b
               aria-sort={sort === name ? (down ? "descending" : "ascending") : "none"}
             >
               <button type="button" onClick={() => by(name)}>
-                {t(title)} {sort === name ? (down ? "↓" : "↑") : ""}
+                {t(title)} {sort === name && (down ? <ArrowDown aria-hidden="true" /> : <ArrowUp aria-hidden="true" />)}
               </button>
             </span>
           ))}

@@ -1,9 +1,11 @@
 // One feed: its curve or its last readings, its alarms, its settings.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { get } from "../api";
 import { useLastValue } from "../live/hooks";
 import { AlarmsHere } from "../parts/alarms";
+import { DeviceName } from "../parts/device_name";
 import { FOLLOWED_MS } from "../parts/edit_form";
 import { Rows } from "../parts/lists";
 import { measured } from "../parts/measured";
@@ -26,11 +28,27 @@ function About({ feed }: { feed: Feed }) {
   const last = useLastValue(feed);
   return (
     <>
-      <Heading title={feed.name}>
-        {!feed.enabled && <Badge state="disabled" />}
-        <strong data-testid="last-value">{said(last.value, feed.unit)}</strong>
-        <span className="quiet">{last.ts && moment(last.ts)}</span>
-        {feed.device_id && <a href={`#/devices/${feed.device_id}`}>{t("View device")}</a>}
+      <Heading
+        title={feed.name}
+        trail={[
+          feed.device_id ? ["/devices", t("Devices")] : ["/feeds", t("Feeds")],
+          ...(feed.device_id ? [[`/devices/${feed.device_id}`, <DeviceName key="name" id={feed.device_id} />] as [string, ReactNode]] : []),
+        ]}
+        state={
+          <>
+            {!feed.enabled && <Badge state="disabled" />}
+            <strong className="reading" data-testid="last-value">
+              {said(last.value, feed.unit)}
+            </strong>
+            <span className="quiet">{last.ts && moment(last.ts)}</span>
+          </>
+        }
+      >
+        {feed.device_id && (
+          <a className="button" href={`#/devices/${feed.device_id}`}>
+            {t("View device")}
+          </a>
+        )}
       </Heading>
       {feed.kind === "number" ? <FeedChart feed={feed} /> : <Latest feed={feed} />}
       <AlarmsHere of={{ feed_id: feed.id }} />

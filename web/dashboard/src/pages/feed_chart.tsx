@@ -8,7 +8,7 @@ import { measured, rounded } from "../parts/measured";
 import { type Span, around, clamped, edges, firstSpan, isLive, read, written } from "../parts/span";
 import { Loaded, useNow } from "../parts/ui";
 import type { Feed } from "../types";
-import { number, t } from "../words";
+import { t } from "../words";
 import { useMarks } from "./feed_marks";
 import { RangeControls } from "./feed_range";
 import { type History, useHistory, useSeries } from "./feed_series";
@@ -90,7 +90,7 @@ function Figures({ history, unit, isLive }: { history: History | null; unit: str
           <span>{t("Min {value}", { value: figure(measured(known.min)) })}</span>
           <span>{t("Avg {value}", { value: figure(rounded(known.avg)) })}</span>
           <span>{t("Max {value}", { value: figure(measured(known.max)) })}</span>
-          <span>{t("{n} readings", { n: number(known.count) })}</span>
+          <span>{t("{n} readings", { n: known.count })}</span>
         </p>
       )}
       <p className="quiet">

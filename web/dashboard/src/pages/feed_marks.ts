@@ -17,7 +17,7 @@ async function load(feed: Feed, span: Span): Promise<Mark[]> {
   const found: Alarm[] = [];
   let cursor: string | null = null;
   for (let pages = 0; pages < PAGES_MAX; pages += 1) {
-    const page: Page<Alarm> = await get(`/alarms${query({ feed_id: feed.id, sort: "-since", limit: 1000, cursor })}`);
+    const page: Page<Alarm> = await get<Page<Alarm>>(`/alarms${query({ feed_id: feed.id, sort: "-since", limit: 1000, cursor })}`);
     found.push(...page.items);
     cursor = page.next;
     const last = page.items.at(-1);

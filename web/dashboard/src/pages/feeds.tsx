@@ -4,7 +4,9 @@ import { useParameter } from "../address";
 import { DeviceLink } from "../parts/device_name";
 import { FeedTable } from "../parts/feed_table";
 import { More, useList } from "../parts/lists";
-import { Empty, Heading, Loaded } from "../parts/ui";
+import { Search } from "../parts/search_field";
+import { Select } from "../parts/select";
+import { Empty, Heading, Loaded, Toolbar } from "../parts/ui";
 import type { Feed } from "../types";
 import { t } from "../words";
 
@@ -16,20 +18,20 @@ export default function FeedsPage() {
   const feeds = useList<Feed>("/feeds", { q: part, has_device: OF[of], sort: "name" });
   return (
     <>
-      <Heading title={t("Feeds")}>
-        <input
-          type="search"
-          aria-label={t("Search feeds…")}
-          placeholder={t("Search feeds…")}
-          value={part}
-          onChange={(event) => setPart(event.target.value)}
+      <Heading title={t("Feeds")} />
+      <Toolbar>
+        <Search label={t("Search feeds…")} value={part} onChange={setPart} />
+        <Select
+          label={t("Device")}
+          value={of in OF ? of : "all"}
+          onChange={setOf}
+          options={[
+            ["all", t("All")],
+            ["device", t("With a device")],
+            ["none", t("Without a device")],
+          ]}
         />
-        <select aria-label={t("Device")} value={of in OF ? of : "all"} onChange={(event) => setOf(event.target.value)}>
-          <option value="all">{t("All")}</option>
-          <option value="device">{t("With a device")}</option>
-          <option value="none">{t("Without a device")}</option>
-        </select>
-      </Heading>
+      </Toolbar>
       <Loaded of={feeds}>
         {(items) =>
           items.length ? (

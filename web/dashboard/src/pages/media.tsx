@@ -1,6 +1,7 @@
 // The media library: what devices may be told to play.
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Trash2 } from "lucide-react";
 import { useId, useState } from "react";
 import { useParameter } from "../address";
 import { Problem, apiPath, get, query, remove, upload } from "../api";
@@ -8,26 +9,19 @@ import { here } from "../parts/civil";
 import { Card, Days } from "../parts/figures";
 import { More, useList } from "../parts/lists";
 import { done, failed, inWords } from "../parts/toasts";
-import { Action, Empty, Heading, Loaded } from "../parts/ui";
-import type { Media, MediaStats, Page, Schedule, Site } from "../types";
+import { Search } from "../parts/search_field";
+import { Empty, Heading, Loaded, RowMenu, Toolbar } from "../parts/ui";
+import type { Media, Page, Schedule, Site } from "../types";
 import { bytes, day, number, t } from "../words";
 
 export default function MediaPage() {
   const queries = useQueryClient();
   const [part, setPart] = useParameter("q", "", true);
   const media = useList<Media>("/media", { q: part });
-  const stats = useQuery({ queryKey: ["/media/stats"], queryFn: () => get<MediaStats>(`/media/stats${query({ tz: here() })}`) });
+  const stats = useQuery({ queryKey: ["/media/stats"], queryFn: () => get(`/media/stats${query({ tz: here() })}`) });
   return (
     <>
-      <Heading title={t("Media")}>
-        <input
-          type="search"
-          aria-label={t("Search media…")}
-          placeholder={t("Search media…")}
-          value={part}
-          onChange={(event) => setPart(event.target.value)}
-        />
-      </Heading>
+      <Heading title={t("Media")} />
       <Upload uploaded={() => void queries.invalidateQueries()} />
       <Loaded of={stats}>
         {(said) => (
@@ -44,6 +38,9 @@ export default function MediaPage() {
           </>
         )}
       </Loaded>
+      <Toolbar>
+        <Search label={t("Search media…")} value={part} onChange={setPart} />
+      </Toolbar>
       <Loaded of={media}>
         {(items) =>
           items.length ? (
@@ -93,23 +90,33 @@ function FileCard({ media }: { media: Media }) {
   return (
     <li>
       <Preview media={media} />
-      <strong>{media.filename}</strong>
+      <div className="row">
+        <strong>{media.filename}</strong>
+        <RowMenu
+          of={media.filename}
+          actions={[
+            {
+              name: t("Delete"),
+              icon: Trash2,
+              kind: "danger",
+              title: t("Delete {name}", { name: media.filename }),
+              ask: t("This can't be undone."),
+              run: discard,
+            },
+          ]}
+        />
+      </div>
       <span className="quiet">
         {media.content_type}, {bytes(media.size)}
         {media.width !== undefined && `, ${media.width} × ${media.height}`}, {day(media.created_at)}
       </span>
-      <div className="row">
-        <a href={apiPath(`/media/${media.id}/content`)} download={media.filename}>
-          {t("Download")}
-        </a>
-        <Action kind="danger" label={t("Delete {name}", { name: media.filename })} ask={t("This can't be undone.")} run={discard}>
-          {t("Delete")}
-        </Action>
-      </div>
+      <a href={apiPath(`/media/${media.id}/content`)} download={media.filename}>
+        {t("Download")}
+      </a>
       {inUse > 0 && (
         <p className="problem" role="alert">
           <a href={`#/schedules?view=list&media=${media.id}`}>
-            {inUse === 1 ? t("In use by 1 schedule") : t("In use by {n} schedules", { n: number(inUse) })}
+            {t("In use by {n} schedules", { n: inUse })}
           </a>
         </p>
       )}

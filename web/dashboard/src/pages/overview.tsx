@@ -5,9 +5,9 @@ import { Suspense, lazy, useMemo } from "react";
 import { get, query } from "../api";
 import { useChange, useEvery, useLive } from "../live/hooks";
 import { here } from "../parts/civil";
-import { Card, Days, Kinds } from "../parts/figures";
+import { Card, Change, Days, Kinds } from "../parts/figures";
 import { perMinute, withGaps } from "../parts/series";
-import { Empty, Heading, Loaded, useNow } from "../parts/ui";
+import { Bones, Empty, Heading, Loaded, useNow } from "../parts/ui";
 import type { Device, Stats } from "../types";
 import { ago, bytes, number, playWord, t } from "../words";
 
@@ -17,14 +17,14 @@ const RATE_OVER_S = 300;
 export function Overview() {
   const stats = useQuery({
     queryKey: ["/dashboard/stats"],
-    queryFn: () => get<Stats>(`/dashboard/stats${query({ tz: here() })}`),
+    queryFn: () => get(`/dashboard/stats${query({ tz: here() })}`),
     refetchInterval: 15_000,
   });
   const rate = useQuery({
     queryKey: ["rate"],
     queryFn: async () => {
       const start = new Date(Date.now() - RATE_OVER_S * 1000).toISOString();
-      const { feed_values } = await get<Stats>(`/dashboard/stats${query({ start })}`);
+      const { feed_values } = await get(`/dashboard/stats${query({ start })}`);
       return perMinute(feed_values.points, feed_values.end);
     },
     refetchInterval: 10_000,
@@ -48,6 +48,25 @@ function counts(points: Points, bucketS: number, end: number) {
   const whole = points.map((each, n) => (isRunning && n === last ? null : each.count));
   const running = points.map((each, n) => (isRunning && n >= last - 1 ? each.count : null));
   return withGaps([times, whole, running], 1.5 * bucketS);
+}
+
+/** The counts of all buckets that have ended, also of those in which nothing came. */
+function whole(points: Points, bucketS: number, end: number): number[] {
+  if (!points.length) return [];
+  const byTime = new Map(points.map((each) => [Math.round(Date.parse(each.ts) / 1000 / bucketS), each.count]));
+  const last = Math.floor(end / bucketS);
+  const first = Math.min(...byTime.keys());
+  return Array.from({ length: Math.max(0, last - first) }, (_, n) => byTime.get(first + n) ?? 0);
+}
+
+const HOUR_S = 3_600;
+
+/** Readings in the last hour, and in the one before. */
+function lastHours(points: Points, bucketS: number, end: number): { before: number; now: number } {
+  const all = whole(points, bucketS, end);
+  const many = Math.max(1, Math.round(HOUR_S / bucketS));
+  const sum = (part: number[]) => part.reduce((a, b) => a + b, 0);
+  return { now: sum(all.slice(-many)), before: sum(all.slice(-2 * many, -many)) };
 }
 
 export const countOnline = (devices: Iterable<Device>): number => {
@@ -78,10 +97,15 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
   const occurrences = Object.entries(stats.schedules.occurrences).filter(([state]) => state !== "cancelled");
   return (
     <>
-      <div className="cards">
+      <div className="cards six">
         <Card name={t("Devices")} value={number(total)} href="#/devices" />
         <Card name={t("Online")} value={number(online)} hint={`${number(total ? (100 * online) / total : 0, 0)} %`} href="#/map" />
-        <Card name={t("Readings per minute")} value={rate === undefined ? "…" : number(rate, 1)} />
+        <Card
+          name={t("Readings per minute")}
+          value={rate === undefined ? "…" : number(rate, 1)}
+          hint={<Change {...lastHours(points, bucket_s, Date.parse(end) / 1000)} title={t("compared with the hour before")} />}
+          trend={whole(points, bucket_s, Date.parse(end) / 1000)}
+        />
         <Card name={t("Open alarms")} value={number(stats.open_alarms)} href="#/alarms" />
         <Card
           name={t("Next schedule")}
@@ -93,13 +117,14 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
           name={t("Orders in the last 24 hours")}
           value={number(stats.recent_orders.count)}
           hint={t("{total} in total", { total: stats.recent_orders.total })}
+          trend={stats.orders_by_day.map((each) => each.count)}
           href="#/shop"
         />
       </div>
       <section className="sheet">
         <h2>{t("Readings")}</h2>
         {points.length ? (
-          <Suspense fallback={<p className="quiet">{t("Loading…")}</p>}>
+          <Suspense fallback={<Bones />}>
             <Chart
               label={t("Readings over the last day")}
               data={series}

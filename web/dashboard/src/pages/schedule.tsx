@@ -1,6 +1,7 @@
 // One schedule and what became of each of its occurrences.
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Trash2 } from "lucide-react";
 import { useLocation } from "wouter";
 import { useParameter } from "../address";
 import { get, remove } from "../api";
@@ -13,8 +14,9 @@ import { Field } from "../parts/forms";
 import { More, Rows, useList } from "../parts/lists";
 import { patchShown } from "../parts/stored";
 import { done } from "../parts/toasts";
-import { Action, Badge, Heading, Loaded, Missing } from "../parts/ui";
-import type { Media, Occurrence, Schedule } from "../types";
+import { Select } from "../parts/select";
+import { Action, Badge, Heading, Loaded, Missing, RowMenu } from "../parts/ui";
+import type { Occurrence, Schedule } from "../types";
 import { moment, playWord, t } from "../words";
 
 const STATES = ["pending", "triggered", "acknowledged", "completed", "failed", "missed", "cancelled"];
@@ -35,7 +37,7 @@ function About({ schedule }: { schedule: Schedule }) {
   const [state, setState] = useParameter("state");
   const media = useQuery({
     queryKey: ["/media", schedule.media_id],
-    queryFn: () => get<Media>(`/media/${schedule.media_id}`),
+    queryFn: () => get(`/media/${schedule.media_id}`),
     enabled: schedule.media_id !== null,
   });
   const occurrences = useList<Occurrence>(`/media-schedules/${schedule.id}/occurrences`, { state });
@@ -49,24 +51,36 @@ function About({ schedule }: { schedule: Schedule }) {
   const time = (at: string | null) => (at ? moment(at, schedule.timezone) : "");
   return (
     <>
-      <Heading title={media.data?.filename ?? t("Schedule")}>
-        <Badge state={schedule.state} tone="calm" />
-        <DeviceLink id={schedule.device_id} />
+      <Heading
+        title={media.data?.filename ?? t("Schedule")}
+        trail={[["/schedules", t("Schedules")]]}
+        state={
+          <>
+            <Badge state={schedule.state} tone="calm" />
+            <DeviceLink id={schedule.device_id} />
+          </>
+        }
+      >
         <Action run={() => change({ enabled: !schedule.enabled })}>{schedule.enabled ? t("Pause") : t("Resume")}</Action>
-        <Action
-          kind="danger"
-          label={t("Delete schedule")}
-          ask={t("Its play history will be deleted. Media already playing continues.")}
-          said={t("Deleted")}
-          run={async () => {
-            await remove(`/media-schedules/${schedule.id}`);
-            forgetDrafts(`/media-schedules/${schedule.id}`);
-            void queries.invalidateQueries();
-            go("/schedules");
-          }}
-        >
-          {t("Delete")}
-        </Action>
+        <RowMenu
+          of={media.data?.filename ?? t("Schedule")}
+          actions={[
+            {
+              name: t("Delete"),
+              icon: Trash2,
+              kind: "danger",
+              title: t("Delete schedule"),
+              ask: t("Its play history will be deleted. Media already playing continues."),
+              said: t("Deleted"),
+              run: async () => {
+                await remove(`/media-schedules/${schedule.id}`);
+                forgetDrafts(`/media-schedules/${schedule.id}`);
+                void queries.invalidateQueries();
+                go("/schedules");
+              },
+            },
+          ]}
+        />
       </Heading>
       <section className="sheet">
         <EditForm
@@ -107,14 +121,14 @@ function About({ schedule }: { schedule: Schedule }) {
       <section className="sheet">
         <div className="row apart">
           <h2>{t("Play history")}</h2>
-          <select aria-label={t("State")} value={state} onChange={(event) => setState(event.target.value)}>
-            <option value="">{t("All")}</option>
-            {STATES.map((each) => (
-              <option key={each} value={each}>
-                {playWord(each)}
-              </option>
-            ))}
-          </select>
+          <div className="toolbar">
+            <Select
+              label={t("State")}
+              value={state}
+              onChange={setState}
+              options={[["", t("All")], ...STATES.map((each) => [each, playWord(each)] as const)]}
+            />
+          </div>
         </div>
         <p className="quiet">{t("Times in {zone}", { zone: schedule.timezone })}</p>
         <Loaded of={{ ...occurrences, data: occurrences.data?.filter((each) => state === "cancelled" || !isReplaced(each)) }}>

@@ -2,10 +2,13 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Plus } from "lucide-react";
 import { useParameter } from "../address";
 import { useChange } from "../live/hooks";
+import { useNarrow } from "../narrow";
 import { DeviceName } from "../parts/device_name";
 import { More, Rows, useList } from "../parts/lists";
+import { Segments } from "../parts/tabs";
 import { Badge, Empty, Heading, Loaded } from "../parts/ui";
 import type { Media, Schedule } from "../types";
 import { moment, t } from "../words";
@@ -22,8 +25,10 @@ const VIEWS: [View | "list", string][] = [
 export default function SchedulesPage() {
   const queries = useQueryClient();
   const [adding, setAdding] = useState(false);
-  const [asked, setView] = useParameter("view", "month");
-  const view = VIEWS.find(([name]) => name === asked)?.[0] ?? "month";
+  // Seven columns do not fit a phone.
+  const usual = useNarrow() ? "agenda" : "month";
+  const [asked, setView] = useParameter("view", usual);
+  const view = VIEWS.find(([name]) => name === asked)?.[0] ?? usual;
   const [media, setMedia] = useParameter("media");
   const ofMedia = view === "list" ? media : "";
   const schedules = useList<Schedule>("/media-schedules", { media_id: ofMedia });
@@ -31,12 +36,9 @@ export default function SchedulesPage() {
   return (
     <>
       <Heading title={t("Schedules")}>
-        {VIEWS.map(([name, title]) => (
-          <button key={name} type="button" aria-pressed={view === name} onClick={() => setView(name)}>
-            {t(title)}
-          </button>
-        ))}
+        <Segments label={t("View")} tabs={VIEWS.map(([name, title]) => [name, t(title)])} value={view} onChange={setView} />
         <button type="button" className="primary" onClick={() => setAdding(true)}>
+          <Plus aria-hidden="true" />
           {t("New schedule")}
         </button>
       </Heading>

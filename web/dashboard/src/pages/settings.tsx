@@ -1,6 +1,7 @@
 // The account: who one is, where one is signed in, and who may act or listen for one.
 
 import { useParameter } from "../address";
+import { Tabs } from "../parts/tabs";
 import { Heading } from "../parts/ui";
 import { t } from "../words";
 import { Profile, Sessions } from "./settings_account";
@@ -23,14 +24,9 @@ export default function SettingsPage() {
   return (
     <>
       <Heading title={t("Settings")} />
-      <div className="tabs">
-        {TABS.map(([name, title]) => (
-          <button key={name} type="button" aria-pressed={shownName === name} onClick={() => setTab(name)}>
-            {t(title)}
-          </button>
-        ))}
-      </div>
-      <section className="sheet">{shown()}</section>
+      <Tabs label={t("Settings")} tabs={TABS.map(([name, title]) => [name, t(title)])} value={shownName} onChange={setTab}>
+        {shownName === "profile" ? shown() : <section className="sheet">{shown()}</section>}
+      </Tabs>
     </>
   );
 }

@@ -1,13 +1,14 @@
 // Access for programs: API keys, and the read-only MQTT login.
 
 import { useQuery } from "@tanstack/react-query";
+import { Trash2 } from "lucide-react";
 import { useState } from "react";
 import { Problem, get, post, remove } from "../api";
 import { subscribeLine } from "../parts/credentials";
 import { Dialog } from "../parts/dialog";
 import { Field, Form, Tick } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
-import { Action, Copy, Empty, Loaded, Secret } from "../parts/ui";
+import { Action, Copy, Empty, Loaded, RowMenu, Secret } from "../parts/ui";
 import type { ApiKey, Listener } from "../types_account";
 import { moment, t, word } from "../words";
 
@@ -50,15 +51,21 @@ export function Keys() {
                 <code>{each.prefix}</code>,
                 word(each.scope),
                 each.last_used_at ? moment(each.last_used_at) : t("Never"),
-                <Action
-                  kind="danger"
-                  label={t("Delete {name}", { name: each.name })}
-                  ask={t("Apps using this key will lose access immediately.")}
-                  said={t("Deleted")}
-                  run={() => remove(`/api-keys/${each.id}`).then(() => keys.refetch())}
-                >
-                  {t("Delete")}
-                </Action>,
+                <RowMenu
+                  key="menu"
+                  of={each.name}
+                  actions={[
+                    {
+                      name: t("Delete"),
+                      icon: Trash2,
+                      kind: "danger",
+                      title: t("Delete {name}", { name: each.name }),
+                      ask: t("Apps using this key will lose access immediately."),
+                      said: t("Deleted"),
+                      run: () => remove(`/api-keys/${each.id}`).then(() => keys.refetch()),
+                    },
+                  ]}
+                />,
               ]}
             />
           ) : (
@@ -82,7 +89,7 @@ export function MqttListener() {
   const listener = useQuery({
     queryKey: ["/mqtt-listener"],
     queryFn: () =>
-      get<Listener>("/mqtt-listener").catch((error: unknown) => {
+      get("/mqtt-listener").catch((error: unknown) => {
         if (error instanceof Problem && error.status === 404) return null;
         throw error;
       }),

@@ -21,9 +21,10 @@ export function Profile() {
   if (!user) return null;
   const form = { of: user, path: "/users/me", queryKey: me.queryKey, send: changeMe };
   return (
-    <div className="grid">
+    <div className="grid panels">
       <EditForm
         {...form}
+        className="form sheet"
         title={t("Profile")}
         action={t("Save")}
         texts={(stored) => ({ full_name: stored.full_name ?? "" })}
@@ -35,11 +36,12 @@ export function Profile() {
         </p>
       </EditForm>
       {user.idp === "zalo" ? (
-        <p className="quiet">{t("You sign in with Zalo.")}</p>
+        <p className="sheet quiet">{t("You sign in with Zalo.")}</p>
       ) : (
         <>
           <EditForm
             {...form}
+            className="form sheet"
             title={t("Email")}
             action={t("Update email")}
             again
@@ -51,6 +53,7 @@ export function Profile() {
             <Tick name="revoke" label={t("Also revoke API keys and the MQTT login")} />
           </EditForm>
           <Form
+            className="form sheet"
             title={t("Password")}
             action={t("Update password")}
             again

@@ -15,7 +15,7 @@ export function Leaving({ user }: { user: User }) {
   const [isAsking, setAsking] = useState(false);
   const close = () => setAsking(false);
   return (
-    <section>
+    <section className="sheet">
       <h2>{t("Your data")}</h2>
       <p>
         <Export />

@@ -35,6 +35,7 @@ export function SecondFactor() {
           {enabled ? (
             <Form
               key="on"
+              className="form sheet"
               title={t("Two-factor authentication")}
               action={t("Turn off")}
               submit={async ({ current_password }) => {
@@ -61,6 +62,7 @@ export function SecondFactor() {
           ) : (
             <Form
               key="off"
+              className="form sheet"
               title={t("Two-factor authentication")}
               action={t("Set up")}
               again

@@ -1,15 +1,15 @@
 // Webhooks and their deliveries.
 
 import { useQuery } from "@tanstack/react-query";
+import { History, Pause, Play, Send, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { PRECONDITION_FAILED, Problem, type Versioned, get, patch, post, remove } from "../api";
 import { Dialog } from "../parts/dialog";
 import { Field, Form } from "../parts/forms";
 import { Rows, useList } from "../parts/lists";
 import { changedElsewhere } from "../parts/stored";
-import { Action, Badge, Loaded, Secret } from "../parts/ui";
-import type { Page } from "../types";
-import type { Delivery, Webhook } from "../types_account";
+import { Action, Badge, Loaded, RowMenu, Secret } from "../parts/ui";
+import type { Webhook } from "../types_account";
 import { moment, t } from "../words";
 
 export function Webhooks() {
@@ -44,26 +44,26 @@ export function Webhooks() {
                 <code>{each.url}</code>,
                 <Badge state={each.state} tone={each.state === "active" ? "good" : undefined} />,
                 each.description,
-                <div className="row">
-                  <Action run={() => post(`/webhooks/${each.id}/test`)} said={t("Test sent")}>
-                    {t("Send test")}
-                  </Action>
-                  <button type="button" onClick={() => setShown(each)}>
-                    {t("Deliveries")}
-                  </button>
-                  <Action run={() => switched(each).finally(again)}>
-                    {each.enabled ? t("Pause") : t("Resume")}
-                  </Action>
-                  <Action
-                    kind="danger"
-                    label={t("Delete {name}", { name: each.url })}
-                    ask={t("Pending deliveries will be discarded.")}
-                    said={t("Deleted")}
-                    run={() => remove(`/webhooks/${each.id}`).then(again)}
-                  >
-                    {t("Delete")}
-                  </Action>
-                </div>,
+                <RowMenu
+                  key="menu"
+                  of={each.url}
+                  actions={[
+                    { name: t("Send test"), icon: Send, run: () => post(`/webhooks/${each.id}/test`), said: t("Test sent") },
+                    { name: t("Deliveries"), icon: History, open: () => setShown(each) },
+                    each.enabled
+                      ? { name: t("Pause"), icon: Pause, run: () => switched(each).finally(again) }
+                      : { name: t("Resume"), icon: Play, run: () => switched(each).finally(again) },
+                    {
+                      name: t("Delete"),
+                      icon: Trash2,
+                      kind: "danger",
+                      title: t("Delete {name}", { name: each.url }),
+                      ask: t("Pending deliveries will be discarded."),
+                      said: t("Deleted"),
+                      run: () => remove(`/webhooks/${each.id}`).then(again),
+                    },
+                  ]}
+                />,
               ]}
             />
           ) : (
@@ -97,7 +97,7 @@ async function switched(shown: Webhook): Promise<void> {
 function Deliveries({ hook, close }: { hook: Webhook; close: () => void }) {
   const found = useQuery({
     queryKey: ["/webhooks", hook.id, "deliveries"],
-    queryFn: () => get<Page<Delivery>>(`/webhooks/${hook.id}/deliveries?limit=50`),
+    queryFn: () => get(`/webhooks/${hook.id}/deliveries?limit=50`),
     refetchInterval: 2_000,
   });
   return (

@@ -1,12 +1,14 @@
 // Products and what was ordered of them.
 
 import { useQueryClient } from "@tanstack/react-query";
+import { Check, Pencil, Plus, Trash2, X } from "lucide-react";
 import { useState } from "react";
 import { useParameter } from "../address";
 import { patch, remove } from "../api";
 import { forgetDrafts } from "../parts/drafts";
 import { More, Rows, useList } from "../parts/lists";
-import { Action, Badge, Empty, Heading, Loaded } from "../parts/ui";
+import { Tabs } from "../parts/tabs";
+import { Badge, Empty, Heading, Loaded, RowMenu } from "../parts/ui";
 import type { Order, Product } from "../types";
 import { moment, number, t } from "../words";
 import { ChangeProduct, NewOrder, NewProduct } from "./shop_forms";
@@ -33,22 +35,18 @@ export default function ShopPage() {
       <Heading title={t("Shop")}>
         {tab === "products" ? (
           <button type="button" className="primary" onClick={() => setShown({ open: "product" })}>
+            <Plus aria-hidden="true" />
             {t("Add product")}
           </button>
         ) : (
           <button type="button" className="primary" disabled={!products.data?.length} onClick={() => setShown({ open: "order" })}>
+            <Plus aria-hidden="true" />
             {t("New order")}
           </button>
         )}
       </Heading>
-      <div className="tabs">
-        {TABS.map(([name, title]) => (
-          <button key={name} type="button" aria-pressed={tab === name} onClick={() => setTab(name)}>
-            {t(title)}
-          </button>
-        ))}
-      </div>
-      <section className="sheet">
+      <Tabs label={t("Shop")} tabs={TABS.map(([name, title]) => [name, t(title)])} value={tab} onChange={setTab}>
+        <section className="sheet">
         {tab === "products" ? (
           <>
             <Loaded of={products}>
@@ -59,7 +57,8 @@ export default function ShopPage() {
         ) : (
           <Orders hasProducts={products.data?.length !== 0} />
         )}
-      </section>
+        </section>
+      </Tabs>
       {shown?.open === "product" && <NewProduct close={close} />}
       {shown?.open === "change" && <ChangeProduct id={shown.id} close={close} />}
       {shown?.open === "order" && <NewOrder close={close} />}
@@ -89,28 +88,32 @@ function Products({ items, change }: { items: Product[]; change: (id: string) =>
         <>
           {number(each.stock)} {each.stock === 0 && <Badge state={t("Out of stock")} tone="bad" />}
         </>,
-        <div className="row">
-          <button type="button" onClick={() => change(each.id)}>
-            {t("Edit")}
-          </button>
-          <Action
-            kind="danger"
-            label={t("Delete {name}", { name: each.name })}
-            ask={t("Existing orders are not affected.")}
-            said={t("Deleted")}
-            run={async () => {
-              await remove(`/products/${each.id}`);
-              forgetDrafts(`/products/${each.id}`);
-              await queries.invalidateQueries();
-            }}
-          >
-            {t("Delete")}
-          </Action>
-        </div>,
+        <RowMenu
+          key="menu"
+          of={each.name}
+          actions={[
+            { name: t("Edit"), icon: Pencil, open: () => change(each.id) },
+            {
+              name: t("Delete"),
+              icon: Trash2,
+              kind: "danger",
+              title: t("Delete {name}", { name: each.name }),
+              ask: t("Existing orders are not affected."),
+              said: t("Deleted"),
+              run: async () => {
+                await remove(`/products/${each.id}`);
+                forgetDrafts(`/products/${each.id}`);
+                await queries.invalidateQueries();
+              },
+            },
+          ]}
+        />,
       ]}
     />
   );
 }
+
+const itemsOf = (order: Order): string => order.items.map((item) => `${item.quantity} × ${item.name}`).join(", ");
 
 function Orders({ hasProducts }: { hasProducts: boolean }) {
   const queries = useQueryClient();
@@ -129,25 +132,26 @@ function Orders({ hasProducts }: { hasProducts: boolean }) {
               id={(each) => each.id}
               row={(each) => [
                 moment(each.created_at),
-                each.items.map((item) => `${item.quantity} × ${item.name}`).join(", "),
+                itemsOf(each),
                 each.note,
                 each.total,
                 <Badge state={each.status} />,
                 each.status === "placed" && (
-                  <div className="row">
-                    <Action run={finish(each, "completed")} said={t("Completed")}>
-                      {t("Complete order")}
-                    </Action>
-                    <Action
-                      run={finish(each, "cancelled")}
-                      title={t("Cancel this order?")}
-                      ask={t("Items return to stock.")}
-                      no={t("Keep order")}
-                      said={t("Cancelled")}
-                    >
-                      {t("Cancel order")}
-                    </Action>
-                  </div>
+                  <RowMenu
+                    of={itemsOf(each)}
+                    actions={[
+                      { name: t("Complete order"), icon: Check, run: finish(each, "completed"), said: t("Completed") },
+                      {
+                        name: t("Cancel order"),
+                        icon: X,
+                        run: finish(each, "cancelled"),
+                        title: t("Cancel this order?"),
+                        ask: t("Items return to stock."),
+                        no: t("Keep order"),
+                        said: t("Cancelled"),
+                      },
+                    ]}
+                  />
                 ),
               ]}
             />

@@ -43,7 +43,7 @@ export function NewProduct({ close }: { close: () => void }) {
 
 export function ChangeProduct({ id, close }: { id: string; close: () => void }) {
   const queryKey = ["/products", id];
-  const found = useQuery({ queryKey, queryFn: () => get<Product>(`/products/${id}`), refetchInterval: FOLLOWED_MS });
+  const found = useQuery({ queryKey, queryFn: () => get(`/products/${id}`), refetchInterval: FOLLOWED_MS });
   return (
     <Dialog title={found.data?.name ?? t("Product")} close={close}>
       <Loaded of={found}>

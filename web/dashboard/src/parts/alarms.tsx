@@ -6,6 +6,7 @@ import { get, post, query } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import type { Alarm, Feed, Page } from "../types";
 import { moment, t, word } from "../words";
+import { Checkbox } from "./checkbox";
 import { DeviceLink } from "./device_name";
 import { More, Rows, useList } from "./lists";
 import { measured } from "./measured";
@@ -152,12 +153,7 @@ export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: b
           moment(each.since),
           !isSeen(each) && (
             <div className="row">
-              <input
-                type="checkbox"
-                aria-label={t("Select")}
-                checked={chosen.has(each.id)}
-                onChange={(event) => choose(each.id, event.target.checked)}
-              />
+              <Checkbox label={t("Select")} checked={chosen.has(each.id)} onChange={(isChosen) => choose(each.id, isChosen)} />
               <Action run={() => acknowledge([each.id])}>{t("Acknowledge")}</Action>
             </div>
           ),

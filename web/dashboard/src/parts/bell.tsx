@@ -1,6 +1,8 @@
 // The bell: how many alarms nobody has acknowledged, and the last ones.
 
-import { useEffect, useRef, useState } from "react";
+import { Popover } from "@base-ui/react/popover";
+import { Bell as BellIcon } from "lucide-react";
+import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { useChange } from "../live/hooks";
 import type { Alarm } from "../types";
@@ -23,45 +25,35 @@ export function useAlarmCount(): string {
 
 export function Bell() {
   const alarms = useOpenAlarms({}, SHOWN);
-  const box = useRef<HTMLDetailsElement>(null);
   const [path] = useLocation();
   const [isOpen, setOpen] = useState(false);
-  const close = () => void (box.current && (box.current.open = false));
-  useEffect(close, [path]);
-  useEffect(() => {
-    if (!isOpen) return;
-    const elsewhere = (event: Event) => box.current?.contains(event.target as Node) || close();
-    document.addEventListener("pointerdown", elsewhere);
-    return () => document.removeEventListener("pointerdown", elsewhere);
-  }, [isOpen]);
+  useEffect(() => setOpen(false), [path]);
   const items = alarms.data ?? [];
   const unseen = items.filter((each) => each.acknowledged_at === null).length;
   const many = unseen >= SHOWN ? `${SHOWN}+` : String(unseen);
   return (
-    <details
-      ref={box}
-      className="bell"
-      onToggle={(event) => setOpen(event.currentTarget.open)}
-      onKeyDown={(event) => event.key === "Escape" && (close(), box.current?.querySelector("summary")?.focus())}
-      onBlur={(event) => event.currentTarget.contains(event.relatedTarget) || !event.relatedTarget || close()}
-    >
-      <summary aria-label={unseen ? t("Alarms not acknowledged: {n}", { n: many }) : alarms.data ? t("No new alarms") : t("Alarms")}>
-        <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
-          <path d="M12 3a6 6 0 0 0-6 6v4l-2 3v1h16v-1l-2-3V9a6 6 0 0 0-6-6Zm-2 16a2 2 0 0 0 4 0Z" fill="currentColor" />
-        </svg>
+    <Popover.Root open={isOpen} onOpenChange={setOpen}>
+      <Popover.Trigger
+        className="icon bell"
+        aria-label={unseen ? t("Alarms not acknowledged: {n}", { n: many }) : alarms.data ? t("No new alarms") : t("Alarms")}
+      >
+        <BellIcon aria-hidden="true" />
         {unseen > 0 && <span className="count">{many}</span>}
-      </summary>
-      {isOpen && (
-        <div className="last">
-          <Loaded of={alarms}>
-            {(known) => (known.length ? <Last items={known.slice(0, SHOWN)} /> : <p className="quiet">{t("No open alarms")}</p>)}
-          </Loaded>
-          <a href="#/alarms" onClick={close}>
-            {t("Show all alarms")}
-          </a>
-        </div>
-      )}
-    </details>
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Positioner className="floating" align="start" sideOffset={6}>
+          <Popover.Popup className="popup last" initialFocus={false}>
+            <Popover.Title>{t("Open alarms")}</Popover.Title>
+            <Loaded of={alarms}>
+              {(known) => (known.length ? <Last items={known.slice(0, SHOWN)} /> : <p className="quiet">{t("No open alarms")}</p>)}
+            </Loaded>
+            <a href="#/alarms" onClick={() => setOpen(false)}>
+              {t("Show all alarms")}
+            </a>
+          </Popover.Popup>
+        </Popover.Positioner>
+      </Popover.Portal>
+    </Popover.Root>
   );
 }
 

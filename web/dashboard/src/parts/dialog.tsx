@@ -1,9 +1,11 @@
 // Dialogs, which give the focus back, and lose nothing that was typed to a slip of the finger.
 
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Dialog as Base } from "@base-ui/react/dialog";
+import { X } from "lucide-react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { t } from "../words";
 import { giveFocus } from "./focus";
-import { focusFirst } from "./forms";
+import { fieldIn, hasTyped } from "./forms";
 
 interface DialogProps {
   title: string;
@@ -12,38 +14,53 @@ interface DialogProps {
   wide?: boolean;
 }
 
-/** The browser's own modal dialog: it keeps the focus, and Escape closes it; twice where something was typed. */
+// The last one that was opened has the keyboard: one may open over another that does not know of it.
+const opened: object[] = [];
+
+/** It keeps the focus, and Escape closes it; twice where something was typed. */
 export function Dialog({ title, close, children, wide }: DialogProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const id = useId();
+  const popup = useRef<HTMLDivElement>(null);
+  const [opener] = useState(() => document.activeElement);
   const [isAsking, setAsking] = useState(false);
+  const [me] = useState({});
   useEffect(() => {
-    const opener = document.activeElement;
-    dialog.current?.showModal();
-    if (dialog.current) focusFirst(dialog.current);
-    return () => giveFocus(opener);
-  }, []);
+    opened.push(me);
+    return () => {
+      opened.splice(opened.indexOf(me), 1);
+      giveFocus(opener);
+    };
+  }, [me, opener]);
+
+  function end(isOpen: boolean, details: Base.Root.ChangeEventDetails): void {
+    if (isOpen) return;
+    if (details.reason === "close-press") return close();
+    if (details.reason !== "escape-key" || opened.at(-1) !== me) return details.cancel();
+    if (isAsking || !popup.current || !hasTyped(popup.current)) return close();
+    details.cancel();
+    setAsking(true);
+  }
+
   return (
-    <dialog
-      ref={dialog}
-      className={wide ? "wide" : ""}
-      aria-labelledby={id}
-      onClose={close}
-      onCancel={(event) => {
-        if (isAsking || event.target !== dialog.current || !hasTyped(dialog.current)) return;
-        event.preventDefault();
-        setAsking(true);
-      }}
-    >
-      <div className="row apart">
-        <h2 id={id}>{title}</h2>
-        <button type="button" className="plain" aria-label={t("Close")} onClick={() => dialog.current?.close()}>
-          ×
-        </button>
-      </div>
-      {isAsking && <Question discard={() => dialog.current?.close()} keep={() => setAsking(false)} />}
-      {children}
-    </dialog>
+    <Base.Root open disablePointerDismissal onOpenChange={end}>
+      <Base.Portal>
+        <Base.Backdrop className="veil" forceRender />
+        <Base.Popup
+          ref={popup}
+          className={wide ? "dialog wide" : "dialog"}
+          initialFocus={() => (popup.current && fieldIn(popup.current)) ?? true}
+          finalFocus={false}
+        >
+          <div className="row apart">
+            <Base.Title>{title}</Base.Title>
+            <Base.Close className="icon close" aria-label={t("Close")}>
+              <X aria-hidden="true" />
+            </Base.Close>
+          </div>
+          {isAsking && <Question discard={close} keep={() => setAsking(false)} />}
+          {children}
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
   );
 }
 
@@ -66,14 +83,3 @@ function Question({ discard, keep }: { discard: () => void; keep: () => void }) 
     </div>
   );
 }
-
-/** Whether a field is not as it was; what a form keeps by itself is not lost. */
-const hasTyped = (dialog: HTMLElement): boolean =>
-  [...dialog.querySelectorAll<HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement>("input, textarea, select")].some((field) => {
-    if (field.closest("[data-kept]")) return false;
-    if (field instanceof HTMLSelectElement) {
-      return field.selectedIndex > 0 && !field.options[field.selectedIndex]?.defaultSelected;
-    }
-    if (field instanceof HTMLInputElement && field.type === "checkbox") return field.checked !== field.defaultChecked;
-    return field.value !== field.defaultValue;
-  });

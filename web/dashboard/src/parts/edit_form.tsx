@@ -129,7 +129,7 @@ export function EditForm<T extends object>(props: EditFormProps<T>) {
 function Conflict({ theirs, keep, take }: { theirs: string; keep: () => void; take: () => void }) {
   /** The buttons go; the field that they were about stays. */
   const choose = (work: () => void) => (event: { currentTarget: HTMLElement }) => {
-    event.currentTarget.closest(".field")?.querySelector<HTMLElement>("input, select, textarea")?.focus();
+    event.currentTarget.closest(".field")?.querySelector<HTMLElement>("input:not([aria-hidden]), textarea, .select")?.focus();
     work();
   };
   return (

@@ -1,14 +1,29 @@
 // Figures at a glance: one number on a card, or bars beside each other.
 
+import { TrendingDown, TrendingUp } from "lucide-react";
 import type { ReactNode } from "react";
 import { number, t } from "../words";
 
-export function Card({ name, value, hint, href }: { name: string; value: ReactNode; hint?: string; href?: string }) {
+interface CardProps {
+  name: string;
+  value: ReactNode;
+  hint?: ReactNode;
+  href?: string;
+  /** How it went up to now: a small curve beside the hint. */
+  trend?: number[];
+}
+
+export function Card({ name, value, hint, href, trend = [] }: CardProps) {
   const inside = (
     <>
-      <span className="quiet">{name}</span>
+      <span className="name">{name}</span>
       <strong>{value}</strong>
-      {hint && <span className="quiet">{hint}</span>}
+      {(hint || trend.length > 1) && (
+        <span className="foot">
+          <span className="quiet">{hint}</span>
+          {trend.length > 1 && <Spark values={trend} />}
+        </span>
+      )}
     </>
   );
   return href ? (
@@ -17,6 +32,34 @@ export function Card({ name, value, hint, href }: { name: string; value: ReactNo
     </a>
   ) : (
     <div className="card">{inside}</div>
+  );
+}
+
+const [SPARK_WIDTH, SPARK_HEIGHT] = [100, 24];
+
+/** A curve without axes: whether it rises or falls. Its numbers are told elsewhere. */
+function Spark({ values }: { values: number[] }) {
+  const most = Math.max(...values) || 1;
+  const points = values.map((value, at) => [(SPARK_WIDTH * at) / (values.length - 1), SPARK_HEIGHT - (SPARK_HEIGHT * value) / most]);
+  const line = `M${points.map(([x, y]) => `${x?.toFixed(1)} ${y?.toFixed(1)}`).join("L")}`;
+  return (
+    <svg className="spark" viewBox={`0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+      <path className="under" d={`${line}L${SPARK_WIDTH} ${SPARK_HEIGHT}L0 ${SPARK_HEIGHT}Z`} />
+      <path d={line} />
+    </svg>
+  );
+}
+
+/** The change from one span of time to the next, in percent; nothing where there is nothing to compare with. */
+export function Change({ before, now, title }: { before: number; now: number; title: string }) {
+  if (!before) return null;
+  const percent = Math.round((100 * (now - before)) / before);
+  return (
+    <span className="trend" title={title}>
+      {percent < 0 ? <TrendingDown aria-hidden="true" /> : <TrendingUp aria-hidden="true" />}
+      {percent > 0 && "+"}
+      {number(percent)} %<span className="hidden"> {title}</span>
+    </span>
   );
 }
 

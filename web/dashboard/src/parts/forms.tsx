@@ -4,6 +4,8 @@ import { type FormEvent, type ReactNode, createContext, useContext, useEffect, u
 import { Problem } from "../api";
 import { t } from "../words";
 import { type Detail, fieldText } from "../words/problems";
+import { Checkbox } from "./checkbox";
+import { Select } from "./select";
 import { inWords } from "./toasts";
 import { refusalsOf } from "./validity";
 
@@ -58,8 +60,8 @@ export function Form(props: FormProps) {
 
   // The form may come into an open dialog later than its heading.
   useEffect(() => {
-    const dialog = box.current?.closest("dialog");
-    if (dialog?.open) focusFirst(dialog);
+    const dialog = box.current?.closest<HTMLElement>("[role=dialog]");
+    if (dialog) focusFirst(dialog);
   }, []);
 
   async function send(event: FormEvent<HTMLFormElement>) {
@@ -132,11 +134,22 @@ function valuesOf(form: HTMLFormElement): Values {
   return values;
 }
 
+const FIELDS = ["input:not([type=hidden], [aria-hidden=true], :disabled)", ".select:not(:disabled)", ".checkbox:not(:disabled)", "textarea:not(:disabled)"].join();
+
+export const fieldIn = (box: HTMLElement): HTMLElement | null => box.querySelector<HTMLElement>(FIELDS);
+
 /** Focus the first field, unless somebody is in one. */
 export function focusFirst(box: HTMLElement): void {
-  const fields = "input:not([type=hidden], :disabled), select:not(:disabled), textarea:not(:disabled)";
-  if (!document.activeElement?.matches(fields)) box.querySelector<HTMLElement>(fields)?.focus();
+  if (!document.activeElement?.matches(FIELDS)) fieldIn(box)?.focus();
 }
+
+/** Whether a field is not as it was; what a form keeps by itself is not lost. */
+export const hasTyped = (box: HTMLElement): boolean =>
+  [...box.querySelectorAll<HTMLElement>("input:not([aria-hidden=true]), textarea, [data-begun]")].some((field) => {
+    if (field.closest("[data-kept]")) return false;
+    if (field.dataset.begun !== undefined) return field.dataset.value !== field.dataset.begun;
+    return (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) && field.value !== field.defaultValue;
+  });
 
 interface FieldProps {
   name: string;
@@ -164,17 +177,19 @@ export function Field({ name, label, hint, options, rows, value, type = "text", 
   const error = useContext(Errors)[name];
   const edited = useEdited(name);
   const conflict = edited?.conflict(name, (stored) => options?.find(([option]) => option === stored)?.[1] ?? stored);
-  const hear = (event: { target: { value: string } }) => {
-    edited?.type(name, event.target.value);
-    onChange?.(event.target.value);
+  const hear = (text: string) => {
+    edited?.type(name, text);
+    onChange?.(text);
   };
+  const about = error || hint || conflict ? `${id}-about` : undefined;
+  const isWrong = Boolean(error || conflict);
   const common = {
     id,
     name,
     ...(edited ? { value: edited.shown(name) } : { defaultValue: value }),
-    "aria-invalid": error || conflict ? true : undefined,
-    "aria-describedby": error || hint || conflict ? `${id}-about` : undefined,
-    onChange: edited || onChange ? hear : undefined,
+    "aria-invalid": isWrong || undefined,
+    "aria-describedby": about,
+    onChange: edited || onChange ? (event: { target: { value: string } }) => hear(event.target.value) : undefined,
     ...rest,
   };
   return (
@@ -184,25 +199,49 @@ export function Field({ name, label, hint, options, rows, value, type = "text", 
         {!rest.required && <span className="quiet"> {t("(optional)")}</span>}
       </label>
       {options ? (
-        <select {...common}>
-          {options.map(([option, text]) => (
-            <option key={option} value={option}>
-              {text}
-            </option>
-          ))}
-        </select>
+        <Choice
+          options={options}
+          edited={edited?.shown(name)}
+          value={value}
+          id={id}
+          name={name}
+          required={rest.required}
+          invalid={isWrong}
+          describedBy={about}
+          onChange={hear}
+        />
       ) : rows ? (
         <textarea rows={rows} {...common} />
       ) : (
         <input type={type} {...common} />
       )}
-      {(error || hint || conflict) && (
-        <div id={`${id}-about`} className="quiet">
+      {about && (
+        <div id={about} className="quiet">
           {error ? <FieldProblem label={label} error={error} /> : hint}
           {conflict}
         </div>
       )}
     </div>
+  );
+}
+
+type ChoiceProps = Omit<Parameters<typeof Select>[0], "value"> & { edited?: string; value?: string | number };
+
+/** It begins with `value`, or with the first option that there is. */
+function Choice({ edited, value, options, onChange, ...rest }: ChoiceProps) {
+  const [own, setOwn] = useState<string | null>(null);
+  const first = String(value ?? options[0]?.[0] ?? "");
+  const isKnown = own !== null && options.some(([option]) => option === own);
+  return (
+    <Select
+      {...rest}
+      options={options}
+      value={edited ?? (isKnown ? own : first)}
+      onChange={(chosen) => {
+        setOwn(chosen);
+        onChange(chosen);
+      }}
+    />
   );
 }
 
@@ -212,23 +251,19 @@ const FieldProblem = ({ label, error }: { label: string; error: Detail }) => (
   </span>
 );
 
-export function Tick({ name, label, checked }: { name: string; label: string; checked?: boolean }) {
+export function Tick({ name, label, checked = false }: { name: string; label: string; checked?: boolean }) {
   const id = useId();
   // Of two values, both can only be changed to the same one: there is no conflict.
   const edited = useEdited(name);
   const error = useContext(Errors)[name];
+  const [own, setOwn] = useState(checked);
   return (
     <div className="tick">
-      <input
-        type="checkbox"
+      <Checkbox
         id={id}
         name={name}
-        {...(edited
-          ? {
-              checked: edited.shown(name) === "on",
-              onChange: (event: { target: { checked: boolean } }) => edited.type(name, event.target.checked ? "on" : ""),
-            }
-          : { defaultChecked: checked })}
+        checked={edited ? edited.shown(name) === "on" : own}
+        onChange={(isOn) => (edited ? edited.type(name, isOn ? "on" : "") : setOwn(isOn))}
       />
       <label htmlFor={id}>{label}</label>
       {error && <FieldProblem label={label} error={error} />}

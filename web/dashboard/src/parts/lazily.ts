@@ -29,11 +29,22 @@ const whenIdle = (work: () => void): void => {
   else setTimeout(work, 2_000);
 };
 
-/** Fetch what is not there yet, one file after another; one that does not come is fetched when it is needed. */
-export function fetchWhenIdle(): () => void {
+// The first page comes first, with its answers.
+const AFTER_MS = 3_000;
+
+/**
+ * Fetch what is not there yet, one file after another, while the server is there: a file that did not come once may
+ * not come again before the page is loaded anew.
+ */
+export function fetchWhenIdle(isThere: () => boolean): () => void {
   let isOver = false;
   const waiting = [...loads];
+  let timer = setTimeout(() => whenIdle(next), AFTER_MS);
   const next = (): void => {
+    if (!isThere()) {
+      if (!isOver) timer = setTimeout(() => whenIdle(next), AFTER_MS);
+      return;
+    }
     const load = waiting.shift();
     if (isOver || !load) return;
     load().then(
@@ -41,8 +52,8 @@ export function fetchWhenIdle(): () => void {
       () => whenIdle(next),
     );
   };
-  whenIdle(next);
   return () => {
     isOver = true;
+    clearTimeout(timer);
   };
 }

@@ -1,33 +1,19 @@
 // What an action led to, in words, for as long as it takes to read them.
 
-import { useSyncExternalStore } from "react";
+import { Toast } from "@base-ui/react/toast";
+import { CircleAlert, CircleCheck, X } from "lucide-react";
 import { Problem } from "../api";
 import { t } from "../words";
 import { detailText, fieldText, labelOf } from "../words/problems";
 
-interface Toast {
-  id: number;
-  kind: "good" | "bad";
-  text: string;
-}
+type Kind = "good" | "bad";
 
 const SHOWN_MS = { good: 4_000, bad: 12_000 };
 const MOST = 4;
-let toasts: Toast[] = [];
-let next = 1;
-const listeners = new Set<() => void>();
+const manager = Toast.createToastManager();
 
-function set(changed: Toast[]): void {
-  toasts = changed;
-  for (const listener of listeners) listener();
-}
-
-const drop = (id: number): void => set(toasts.filter((each) => each.id !== id));
-
-function say(kind: Toast["kind"], text: string): void {
-  const id = next++;
-  set([...toasts, { id, kind, text }].slice(-MOST));
-  setTimeout(() => drop(id), SHOWN_MS[kind]);
+function say(kind: Kind, text: string): void {
+  manager.add({ description: text, type: kind, timeout: SHOWN_MS[kind] });
 }
 
 export const done = (text: string): void => say("good", text);
@@ -46,24 +32,27 @@ export function inWords(error: unknown, fields?: string[]): string {
   return error instanceof Error && error.constructor === Error ? error.message : t("Something went wrong");
 }
 
-export function Toasts() {
-  const shown = useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => toasts,
-  );
-  return (
-    <div className="toasts" role="status" aria-live="polite">
-      {shown.map((each) => (
-        <div key={each.id} className={`toast ${each.kind}`}>
-          <span>{each.text}</span>
-          <button type="button" className="plain" aria-label={t("Close")} onClick={() => drop(each.id)}>
-            ×
-          </button>
-        </div>
-      ))}
-    </div>
-  );
+export const Toasts = () => (
+  <Toast.Provider toastManager={manager} limit={MOST}>
+    <Toast.Portal>
+      <Toast.Viewport className="toasts" aria-label={t("Notifications")}>
+        <Shown />
+      </Toast.Viewport>
+    </Toast.Portal>
+  </Toast.Provider>
+);
+
+function Shown() {
+  const { toasts } = Toast.useToastManager();
+  return toasts.map((each) => (
+    <Toast.Root key={each.id} toast={each} role="group" className={`toast ${each.type}`} swipeDirection="right">
+      <Toast.Content>
+        {each.type === "bad" ? <CircleAlert aria-hidden="true" /> : <CircleCheck aria-hidden="true" />}
+        <Toast.Description />
+        <Toast.Close className="icon" aria-hidden={false} aria-label={t("Close")}>
+          <X aria-hidden="true" />
+        </Toast.Close>
+      </Toast.Content>
+    </Toast.Root>
+  ));
 }

@@ -1,74 +1,14 @@
-import { type ReactNode, useEffect, useRef, useState } from "react";
+// Small parts that every page has: badges, what stands for what is empty or on its way, copies of secrets.
+
+import { Copy as CopyIcon } from "lucide-react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Problem } from "../api";
 import { t, word } from "../words";
-import { takesFocus, titlePage } from "../title";
-import { Dialog } from "./dialog";
-import { useHeir } from "./focus";
+import { Heading } from "./heading";
 import { done, failed, inWords } from "./toasts";
 
-interface ActionProps {
-  children: ReactNode;
-  run: () => Promise<unknown>;
-  /** Said when it worked. */
-  said?: string;
-  /** Asked before it is done. */
-  ask?: string;
-  /** What the dialog is called, and its other button. */
-  title?: string;
-  no?: string;
-  kind?: "primary" | "danger" | "plain" | "";
-  label?: string;
-  disabled?: boolean;
-}
-
-/** A button whose work shows: busy meanwhile, its result or its error in words after. */
-export function Action({ children, run, said, ask, title, no, kind = "", label, disabled }: ActionProps) {
-  const [busy, setBusy] = useState(false);
-  const [asking, setAsking] = useState(false);
-  const box = useHeir<HTMLButtonElement>();
-  async function go() {
-    if (busy || disabled) return;
-    setAsking(false);
-    setBusy(true);
-    try {
-      await run();
-      if (said) done(said);
-    } catch (error) {
-      failed(error);
-    } finally {
-      setBusy(false);
-    }
-  }
-  return (
-    <>
-      <button
-        ref={box}
-        type="button"
-        className={kind}
-        // Not `disabled`: it keeps the focus while it works.
-        aria-disabled={busy || disabled || undefined}
-        aria-busy={busy}
-        aria-label={label}
-        onClick={() => (ask && !busy && !disabled ? setAsking(true) : void go())}
-      >
-        {children}
-      </button>
-      {asking && (
-        <Dialog title={title ?? label ?? t("Are you sure?")} close={() => setAsking(false)}>
-          <p>{ask}</p>
-          <div className="row">
-            <button type="button" className={kind === "danger" ? "danger" : "primary"} onClick={() => void go()}>
-              {children}
-            </button>
-            <button type="button" onClick={() => setAsking(false)}>
-              {no ?? t("Cancel")}
-            </button>
-          </div>
-        </Dialog>
-      )}
-    </>
-  );
-}
+export { Action, RowMenu } from "./action";
+export { Heading, Toolbar } from "./heading";
 
 const TONES: Record<string, string> = {
   offline: "bad", failed: "bad", expired: "bad", missed: "bad", critical: "bad", dead: "bad", failing: "bad",
@@ -80,9 +20,9 @@ export function Badge({ state, tone, text }: { state: string; tone?: string; tex
   return <span className={`badge ${tone ?? TONES[state] ?? "calm"}`}>{text ?? word(state)}</span>;
 }
 
-/** A device's word; every word but "offline" counts as online. */
+/** A device's word; every word but "offline" counts as online. That it is away is no verdict. */
 export const Presence = ({ status }: { status: string }) => (
-  <Badge state={status} tone={status === "offline" ? "bad" : "good"} />
+  <Badge state={status} tone={status === "offline" ? "offline" : "online"} />
 );
 
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
@@ -127,10 +67,20 @@ export function Loaded<T>({ of, children, missing }: AsyncProps<T>) {
       </div>
     );
   }
+  return <Bones />;
+}
+
+/** Where texts will be, while they are on their way. */
+export function Bones({ lines = 6 }: { lines?: number }) {
   return (
-    <p className="quiet loading" role="status">
-      {t("Loading…")}
-    </p>
+    <div className="loading" role="status">
+      <span className="hidden">{t("Loading…")}</span>
+      <div className="bones" aria-hidden="true">
+        {Array.from({ length: lines }, (_, n) => (
+          <i key={n} />
+        ))}
+      </div>
+    </div>
   );
 }
 
@@ -146,6 +96,7 @@ export function Copy({ text, label }: { text: string; label: string }) {
           .catch(() => failed(new Error(t("Couldn't access the clipboard. Select the text and copy it."))))
       }
     >
+      <CopyIcon aria-hidden="true" />
       {label}
     </button>
   );
@@ -159,23 +110,6 @@ export function Secret({ name, value }: { name: string; value: string }) {
       <code>{value}</code>
       <Copy text={value} label={t("Copy")} />
     </div>
-  );
-}
-
-/** The heading of a page: it is the title of the browser's tab, too, and has the focus when somebody arrives. */
-export function Heading({ title, children }: { title: string; children?: ReactNode }) {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => titlePage(title), [title]);
-  useEffect(() => {
-    if (takesFocus()) heading.current?.focus({ preventScroll: true });
-  }, []);
-  return (
-    <header className="heading">
-      <h1 ref={heading} tabIndex={-1}>
-        {title}
-      </h1>
-      <div className="row">{children}</div>
-    </header>
   );
 }
 

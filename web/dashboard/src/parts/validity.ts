@@ -9,7 +9,7 @@ const PATTERNS: Record<string, string> = {
   "[0-9]+(\\.[0-9]+)?": "not_price",
 };
 
-type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+type Control = HTMLInputElement | HTMLTextAreaElement;
 
 function refusalOf(control: Control): Detail | null {
   const { validity } = control;
@@ -29,7 +29,7 @@ function refusalOf(control: Control): Detail | null {
 /** Why the fields of a form cannot be sent, by their names. */
 export function refusalsOf(form: HTMLFormElement): Record<string, Detail> {
   const found: Record<string, Detail> = {};
-  for (const control of form.querySelectorAll<Control>("input[name], select[name], textarea[name]")) {
+  for (const control of form.querySelectorAll<Control>("input[name], textarea[name]")) {
     const refusal = refusalOf(control);
     if (refusal) found[control.name] = refusal;
   }

@@ -2,6 +2,7 @@
 // A test reads every text that the source translates and fails where a translation is missing.
 
 import { useSyncExternalStore } from "react";
+import { plurals } from "./plurals";
 import { vi } from "./vi";
 
 export type Language = "en" | "vi";
@@ -32,10 +33,28 @@ export function useLanguage(): Language {
   }, language);
 }
 
-/** The text in the reader's language; `{name}` is filled from `values`. */
-export function t(text: string, values: Record<string, string | number> = {}): string {
-  const said = current === "vi" ? (vi[text] ?? text) : text;
-  return said.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+/** `context`: which of its meanings, where one English text has several. */
+type Filling = Record<string, string | number>;
+
+/**
+ * The text in the reader's language; `{name}` is filled from `values`. One English text may need two
+ * translations: `t("Open", { context: "alarm state" })` is looked up as "Open|alarm state" first. Of a text whose
+ * number matters, `plurals.ts` has the other forms; it is chosen by `n`.
+ */
+export function t(text: string, values: Filling = {}): string {
+  const meant = values.context === undefined ? text : `${text}|${values.context}`;
+  const english = plural(text, values.n);
+  const said = current === "vi" ? (vi[meant] ?? vi[text] ?? english) : english;
+  return said.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name] ?? whole;
+    return name === "n" && typeof value === "number" ? number(value) : String(value);
+  });
+}
+
+/** English says another text for one; Vietnamese has one form. */
+function plural(text: string, n: string | number | undefined): string {
+  if (typeof n !== "number" || !(text in plurals)) return text;
+  return new Intl.PluralRules("en").select(n) === "one" ? (plurals[text] as string) : text;
 }
 
 /** A word of a life cycle or a kind, as people say it. */

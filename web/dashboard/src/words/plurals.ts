@@ -1,0 +1,6 @@
+// English texts that are another for one of something, by the text for many. `t` chooses by its value `n`.
+
+export const plurals: Record<string, string> = {
+  "In use by {n} schedules": "In use by 1 schedule",
+  "{n} readings": "1 reading",
+};
