@@ -94,7 +94,7 @@ def test_menus_close_by_escape_and_give_the_focus_back(screens: Screens, ada: Pe
     expect(page.get_by_role("link", name="Show all alarms")).to_have_count(0)
     expect(bell).to_be_focused()
     bell.press("Enter")
-    page.get_by_role("heading", level=1).click()
+    page.locator(".side").click(position={"x": 160, "y": 10})
     expect(page.get_by_role("link", name="Show all alarms")).to_have_count(0)
     menu = page.get_by_role("button", name="Menu")
     menu.press("Enter")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from tests.dashboard.screen import Screens, go, is_live
+from tests.dashboard.screen import Screens, from_menu, go, is_live
 from tests.dashboard.test_plans import PNG
 from tests.real.harness import DeviceClient, Person, Roost, eventually
 
@@ -100,6 +100,16 @@ def violations(page: Page) -> Any:
     return page.evaluate(RUN)
 
 
+# Buttons that open a dialog, by the page.
+DIALOGS = {
+    "devices": ("Add device",),
+    "device": ("Add feed", "Delete Cảm biến", "Regenerate credentials"),
+    "schedules": ("New schedule",),
+    "shop": ("New order",),
+    "products": ("Add product",),
+    "settings": ("Delete account",),
+}
+
 # Each theme and each language at each width once; what axe finds does not depend on much width.
 # The last three are for people who look, and take a minute.
 LOOKS = {
@@ -140,6 +150,55 @@ def test_every_page_is_readable(
         if pictures:
             page.wait_for_load_state("networkidle")
             page.screenshot(path=Path(pictures) / f"{name}-{look}.png", full_page=True)
+
+
+WATCH = """
+() => {
+  window.refusedByPolicy = [];
+  const note = (event) => refusedByPolicy.push(`${event.effectiveDirective} ${event.sourceFile}`);
+  document.addEventListener("securitypolicyviolation", note);
+}
+"""
+# What shows that something opened.
+OPENED = ".popup[data-open], .dialog"
+HAS_FOCUS = "opened => document.activeElement.closest(opened) !== null"
+
+
+def opens(page: Page, opener: Locator) -> None:
+    """It opens what it has, which Escape closes again."""
+    opener.click()
+    page.wait_for_function(HAS_FOCUS, arg=OPENED)
+    page.keyboard.press("Escape")
+    expect(page.locator(OPENED)).to_have_count(0)
+
+
+def test_nothing_that_opens_breaks_the_policy(
+    screens: Screens, ada: Person, paths: dict[str, str]
+) -> None:
+    page = screens.of(ada, viewport=DESK)
+    page.evaluate(WATCH)
+    opened: set[str] = set()
+    for name, path in paths.items():
+        go(page, path)
+        page.wait_for_selector("h1")
+        expect(page.locator(".loading")).to_have_count(0)
+        # Lists, menus, the bell: one of each name is as good as all.
+        for opener in page.locator("button[aria-haspopup]").all():
+            label = opener.get_attribute("aria-label") or opener.inner_text()
+            if label not in opened:
+                opened.add(label)
+                opens(page, opener)
+        for button in DIALOGS.get(name, ()):
+            opens(page, page.get_by_role("button", name=button).first)
+    assert len(opened) > 15, opened
+    go(page, paths["products"])
+    from_menu(page, "Lamp", "Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".toast")).to_contain_text("Deleted")
+    # A phone has one more: all pages.
+    page.set_viewport_size(PHONE)
+    opens(page, page.get_by_role("button", name="Menu"))
+    assert page.evaluate("window.refusedByPolicy") == []
 
 
 def test_dialogs_are_readable_and_keep_the_keyboard(

@@ -135,7 +135,7 @@ export function upload<T>(file: File, progress: (part: number) => void): Promise
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
     request.onerror = () => reject(new Problem(0, "Upload interrupted. Try again."));
     request.onload = () => {
-      let said: any = {};
+      let said: ProblemView = {};
       try {
         said = JSON.parse(request.responseText);
       } catch {

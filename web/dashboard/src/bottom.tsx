@@ -21,7 +21,9 @@ export function Bottom({ alarms }: { alarms: string }) {
   const [isOpen, setOpen] = useState(false);
   const isLeaving = useRef(false);
   useEffect(() => setOpen(false), [path]);
-  useEffect(() => void (isLeaving.current = false), [isOpen]);
+  useEffect(() => {
+    isLeaving.current = false;
+  }, [isOpen]);
   /** The page that comes takes the focus. */
   function leave(): void {
     isLeaving.current = true;

@@ -21,9 +21,13 @@ function begun(change: Promise<unknown>): void {
 const tabs = typeof window === "undefined" ? null : new BroadcastChannel("roost.account");
 const ELSEWHERE_MAX_MS = 30_000;
 let done = (): void => {};
+const waitElsewhere = (resolve: () => void): void => {
+  done = resolve;
+  setTimeout(resolve, ELSEWHERE_MAX_MS);
+};
 tabs?.addEventListener("message", ({ data }) => {
   if (data === "done") done();
-  else begun(new Promise<void>((resolve) => setTimeout((done = resolve), ELSEWHERE_MAX_MS)));
+  else begun(new Promise<void>(waitElsewhere));
 });
 
 /** Change the account: its answer is who is signed in from then on. While a code is typed, no change is under way. */

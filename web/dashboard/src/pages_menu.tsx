@@ -55,8 +55,10 @@ export function PagesMenu({ alarms, chosen }: { alarms: string; chosen?: () => v
   return (
     <nav className="pages" aria-label={t("Pages")}>
       {PAGES.map(([group, pages]) => (
-        <section key={group} aria-label={t(group)}>
-          <h2 aria-hidden="true">{t(group)}</h2>
+        <section key={group} aria-labelledby={`pages-${group}`}>
+          <p className="group" id={`pages-${group}`}>
+            {t(group)}
+          </p>
           {pages.map(([to, name, Shown]) => (
             <a key={to} href={`#${to}`} aria-current={place(to)} onClick={chosen}>
               <Shown aria-hidden="true" />

@@ -136,6 +136,7 @@ function Table({ found, sort, down, by }: { found: Device[]; sort: Sort; down: b
   });
   useEffect(() => rows.measure(), [rows, row]);
   return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be reached by the keyboard
     <div className="virtual" ref={box} role="table" aria-label={t("Devices")} aria-rowcount={found.length + 1} tabIndex={0} style={{ height: found.length * row + ROW + 4 }}>
       <div role="rowgroup">
         <div className="line head" role="row" aria-rowindex={1}>

@@ -152,6 +152,7 @@ function Upload({ uploaded }: { uploaded: () => void }) {
     uploaded();
   }
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is for a mouse; the field inside is for everybody
     <section
       className="sheet"
       onDragOver={(event) => event.preventDefault()}

@@ -42,11 +42,12 @@ export function Bell() {
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Positioner className="floating" align="start" sideOffset={6}>
-          <Popover.Popup className="popup last" initialFocus={false}>
+          <Popover.Popup className="popup last">
             <Popover.Title>{t("Open alarms")}</Popover.Title>
             <Loaded of={alarms}>
               {(known) => (known.length ? <Last items={known.slice(0, SHOWN)} /> : <p className="quiet">{t("No open alarms")}</p>)}
             </Loaded>
+            {/* biome-ignore lint/a11y/useValidAnchor: a link, which also closes what it stands in */}
             <a href="#/alarms" onClick={() => setOpen(false)}>
               {t("Show all alarms")}
             </a>

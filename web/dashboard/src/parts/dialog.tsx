@@ -33,11 +33,14 @@ export function Dialog({ title, close, children, wide }: DialogProps) {
 
   function end(isOpen: boolean, details: Base.Root.ChangeEventDetails): void {
     if (isOpen) return;
-    if (details.reason === "close-press") return close();
-    if (details.reason !== "escape-key" || opened.at(-1) !== me) return details.cancel();
-    if (isAsking || !popup.current || !hasTyped(popup.current)) return close();
+    const isEscape = details.reason === "escape-key" && opened.at(-1) === me;
+    const isLost = !isAsking && popup.current !== null && hasTyped(popup.current);
+    if (details.reason === "close-press" || (isEscape && !isLost)) {
+      close();
+      return;
+    }
     details.cancel();
-    setAsking(true);
+    if (isEscape) setAsking(true);
   }
 
   return (

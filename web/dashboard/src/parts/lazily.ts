@@ -6,7 +6,7 @@ type Load<T> = () => Promise<{ default: ComponentType<T> }>;
 
 const TRIES = 3;
 const PAUSE_MS = 1_000;
-const loads: Load<any>[] = [];
+const loads: (() => Promise<unknown>)[] = [];
 
 /** A page of its own file; a file that does not come is asked for again. */
 export function lazily<T>(load: Load<T>) {

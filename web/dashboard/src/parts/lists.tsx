@@ -49,6 +49,7 @@ const isShown = (cell: ReactNode): boolean => cell !== "" && cell !== null && ce
 /** A table with a caption for screen readers; it scrolls sideways where it must. */
 export function Rows<T>({ caption, head, items, id, row }: RowsProps<T>) {
   return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be reached by the keyboard
     <div className="scroll" tabIndex={0} role="region" aria-label={caption}>
       {/* The roles stay where a narrow screen shows rows as cards. */}
       <table role="table">

@@ -68,13 +68,11 @@ test.each([
 
 test("Escape closes only the dialog that was opened last", async () => {
   const user = shown(
-    <>
-      <Opener title="First">
-        <Opener title="Second">
-          <p>Above</p>
-        </Opener>
+    <Opener title="First">
+      <Opener title="Second">
+        <p>Above</p>
       </Opener>
-    </>,
+    </Opener>,
   );
   await user.click(screen.getByRole("button", { name: "Open First" }));
   await user.click(await screen.findByRole("button", { name: "Open Second" }));
