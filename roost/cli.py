@@ -44,6 +44,25 @@ The running service retries within seconds. Dropped work that still fails is lis
         "service_commands:serve_command",
         "Run the service alone, with your own database and broker.",
     ),
+    "backup": (
+        "backup.commands:backup_command",
+        """Back up everything into one file, while the service runs: the database, media, secrets,
+and what the embedded broker holds.
+
+The file holds secrets: only its owner can read it. With --database-url the database is that one,
+media and secrets are those of the data directory, and the broker is yours to back up.""",
+    ),
+    "restore": (
+        "backup.commands:restore_command",
+        """Restore a backup into an empty data directory, or into an empty database of your own.
+
+The whole file is checked first. A backup of an earlier version of Roost is brought up to date.""",
+    ),
+    "upgrade": (
+        "backup.commands:upgrade_command",
+        """Take over a data directory of an older PostgreSQL: dump it with the old one, restore it
+with the new one, and keep the old data until --delete-old.""",
+    ),
     "simulate": (
         "fleet.command:simulate_command",
         "Run a virtual fleet over real MQTT against a running Roost, and check what it stores.",

@@ -43,9 +43,8 @@ async def database_url(url: str | None, path: Path) -> AsyncIterator[str]:
     if url is not None:
         yield url
         return
-    data = path.absolute().resolve() / "postgres"
-    if (data / "postmaster.pid").exists() and _is_busy(path):
-        yield url_of(data)
+    if is_running(path):
+        yield url_of(path.resolve() / "postgres")
         return
     with data_dir.locked(path) as locked:
         password = data_dir.read_secrets(locked).postgres
@@ -54,6 +53,12 @@ async def database_url(url: str | None, path: Path) -> AsyncIterator[str]:
             await nursery.start(Keeper(server, random.Random()).run)
             yield server.url
             nursery.cancel_scope.cancel()
+
+
+def is_running(path: Path) -> bool:
+    """Whether `roost up` runs on this data directory. Raises `SettingsError` if it is half made."""
+    data_dir.check_whole(path)
+    return (path / "postgres" / "postmaster.pid").exists() and _is_busy(path)
 
 
 def _is_busy(path: Path) -> bool:

@@ -1,17 +1,19 @@
 """`nats-server` as the MQTT broker: JetStream store, Roost's logins, partitions by device."""
 
+import re
 import shutil
 import socket
 import sys
 from pathlib import Path
 
+import msgspec
 import structlog
 import trio
 
 from actors.adapters.mqtt.client import Address
 from actors.adapters.nats.keys import public_key
 from actors.adapters.nats.lines import NatsAccess
-from protocol.errors import SettingsError
+from protocol.errors import SettingsError, in_words
 from roost.embedded import child
 from roost.embedded.data_dir import Secrets, write_private
 from roost.embedded.disk import used_bytes
@@ -36,6 +38,7 @@ CONSUMERS_MAX = 16_384
 # subscription, with `#` at its end two; with QoS 1 or 2 each has one more for its consumer.
 SUBSCRIPTIONS_MAX = 64
 STORE_BYTES = 1 << 30
+CONFIG = "nats.conf"
 READY_TIMEOUT_S = 30.0
 LISTENS_WITHIN_S = 0.2
 
@@ -79,12 +82,7 @@ class EmbeddedBroker:
 
     @property
     def access(self) -> NatsAccess:
-        return NatsAccess(
-            url=f"nats://127.0.0.1:{self._nats_port}",
-            auth_password=self._secrets.nats_auth,
-            sys_password=self._secrets.nats_sys,
-            seed=self._secrets.nats_seed.encode(),
-        )
+        return _access(self._nats_port, self._secrets)
 
     @property
     def store(self) -> Path:
@@ -95,7 +93,7 @@ class EmbeddedBroker:
         """Start the server and wait until it accepts connections. If this raises, or is cancelled,
         no process is left. Raises `ChildFailed`."""
         await check_free(Bind(self.host, self.port), "MQTT")
-        config = self._data / "nats.conf"
+        config = self._data / CONFIG
         await trio.to_thread.run_sync(self._write, config)  # it waits for the disk
         process = await child.spawn([self._exe, "-c", config], self._log_file)
         if await child.ready(process, self._is_ready, self.stop, READY_TIMEOUT_S):
@@ -174,6 +172,37 @@ def _mapping(kind: str, tail: str) -> str:
     return (
         f'"users.*.devices.*.{tail}": "{kind}.{{{{partition({PARTITIONS},1,2)}}}}'
         f'.users.{{{{wildcard(1)}}}}.devices.{{{{wildcard(2)}}}}.{to}"'
+    )
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A server that another process runs. `size`: how many bytes its store may take."""
+
+    access: NatsAccess
+    size: int
+
+
+def running(data: Path, secrets: Secrets) -> Running:
+    """From the configuration that it was started with. Raises `SettingsError` if there is none."""
+    try:
+        text = (data / CONFIG).read_text()
+    except OSError as error:
+        raise SettingsError(f"the broker's configuration: {in_words(error)}") from None
+    port, size = (re.search(rf"^\s*{name}: (\d+)", text, re.M) for name in _READ)
+    if port is None or size is None:
+        raise SettingsError(f"{data / CONFIG} is not what Roost writes")
+    return Running(_access(int(port[1]), secrets), int(size[1]))
+
+
+_READ = ("port", "max_file_store")
+
+
+def _access(port: int, secrets: Secrets) -> NatsAccess:
+    return NatsAccess(
+        url=f"nats://127.0.0.1:{port}",
+        auth_password=secrets.nats_auth,
+        sys_password=secrets.nats_sys,
+        seed=secrets.nats_seed.encode(),
     )
 
 

@@ -15,6 +15,12 @@ from protocol import codec
 from protocol.errors import SettingsError, in_words
 
 ADDRESS = "address"
+# Files that mark a directory as half made, and what to do about it.
+RESTORING, UPGRADING = "restoring", "upgrading"
+HALF_MADE = {
+    RESTORING: "a restore into {path} was interrupted: repeat it, or delete the directory",
+    UPGRADING: "an upgrade of {path} was interrupted: run `roost upgrade` again",
+}
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -28,13 +34,29 @@ class Secrets(msgspec.Struct, frozen=True):
     postgres: str = ""  # directories of earlier versions have none: it is added
 
 
+def check_whole(path: Path, besides: str = "") -> None:
+    """Raises `SettingsError` if something was interrupted that must be ended first.
+
+    Args:
+        besides: the mark of what is about to be ended.
+    """
+    for mark, told in HALF_MADE.items():
+        if mark != besides and (path / mark).exists():
+            raise SettingsError(told.format(path=path))
+
+
 @contextmanager
-def locked(path: Path, name: str = "roost", what: str = "another Roost") -> Iterator[Path]:
+def locked(
+    path: Path, name: str = "roost", what: str = "another Roost", ends: str = ""
+) -> Iterator[Path]:
     """The directory, created if it is missing, for this process alone (among all that use this
     name) while the block runs.
 
+    Args:
+        ends: the mark of what this process ends if it was interrupted.
+
     Raises:
-        SettingsError: it cannot be created, or another process uses it.
+        SettingsError: it cannot be created, another process uses it, or it is half made.
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -48,6 +70,7 @@ def locked(path: Path, name: str = "roost", what: str = "another Roost") -> Iter
         os.close(handle)
         raise SettingsError(f"{what} runs on {path}") from None
     try:
+        check_whole(path, ends)
         yield path
     finally:
         os.close(handle)

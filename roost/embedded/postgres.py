@@ -53,17 +53,27 @@ class EmbeddedPostgres:
     Args:
         password: of Roost's own role.
         sql: the address for readers over TCP; None: none.
+        folder: of the programs; None: those of Roost.
     """
 
     name = "postgres"
 
-    def __init__(self, data: Path, log_file: Path, password: str, sql: Bind | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        log_file: Path,
+        password: str,
+        sql: Bind | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._data = data
         self._password = password
         self._sql = sql
         self._port = (sql.port or free_port(sql.host)) if sql else PORT
         self._log_file = log_file
-        self._binaries = MadeOnce(partial(postgres_binaries.look, postgres_binaries.find()))
+        self._binaries = MadeOnce(
+            partial(postgres_binaries.look, folder or postgres_binaries.find())
+        )
         self._sockets = _socket_dir(data)
 
     @property
@@ -155,9 +165,9 @@ class EmbeddedPostgres:
     def _check_version(self, ours: str) -> None:
         theirs = (self._data / "PG_VERSION").read_text().strip()
         if ours != theirs:
+            todo = "run `roost upgrade`" if _is_older(theirs, ours) else "install a later Roost"
             raise SettingsError(
-                f"{self._data} was made by PostgreSQL {theirs}; this is {ours}. Dump it"
-                f" with {theirs} and restore it, or choose another data directory"
+                f"{self._data} was made by PostgreSQL {theirs}, and this Roost has {ours}: {todo}"
             )
 
     async def _end_leftover(self) -> None:
@@ -192,6 +202,10 @@ def _lines(file: Path) -> list[str]:
         return file.read_text().splitlines()
     except OSError:
         return []
+
+
+def _is_older(major: str, than: str) -> bool:
+    return major.isdecimal() and int(major) < int(than)
 
 
 def _make_empty(folder: Path) -> None:

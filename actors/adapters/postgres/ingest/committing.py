@@ -85,6 +85,7 @@ WITH guard AS MATERIALIZED (SELECT FROM leads WHERE epoch = $2 OR $2 = 0),
         FROM guard, {unnested(_CONFIRMED_FROM, _CONFIRMED)} AS i (session, no)
         OFFSET 0) o
     WHERE t.session = o.session AND t.commit_no <= o.last
+        AND NOT EXISTS (SELECT FROM backups WHERE until > now())
 )
 SELECT no, duplicates FROM claimed
 """

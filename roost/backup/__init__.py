@@ -1,0 +1,1 @@
+"""Backups: one file that brings a service back, and a data directory of another PostgreSQL."""
