@@ -143,7 +143,7 @@ class Writer:
     def add(self, name: str, data: bytes) -> None:
         """A whole member."""
         self._check_room(len(data))
-        self._write(_header(name, len(data)) + data + bytes(_padding(len(data))))
+        self._write(header_of(name, len(data)) + data + bytes(_padding(len(data))))
 
     def add_whole(self, name: str, data: bytes) -> None:
         """A member that is the whole of something."""
@@ -161,7 +161,7 @@ class Writer:
         """A member whose content follows with `write`."""
         self._check_room(size)
         self._left, self._padding = size, _padding(size)
-        self._write(_header(name, size))
+        self._write(header_of(name, size))
 
     def write(self, data: bytes) -> None:
         self._left -= len(data)
@@ -189,7 +189,8 @@ class Writer:
         self.size += len(data)
 
 
-def _header(name: str, size: int) -> bytes:
+def header_of(name: str, size: int) -> bytes:
+    """The only header that a member of this name and size has."""
     assert NAME.fullmatch(name), name
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o600

@@ -87,6 +87,10 @@ async def running(
                 process.kill()
             with trio.CancelScope(shield=True):  # it was killed, or has ended
                 await process.wait()
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        await stream.aclose()
+            # No checkpoint after this: its Cancelled would replace the error of the block.
             nursery.cancel_scope.cancel()
 
 

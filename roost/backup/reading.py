@@ -31,6 +31,7 @@ from roost.backup.archive import (
     Joined,
     Manifest,
     Mark,
+    header_of,
 )
 
 # A manifest names damaged and missing contents, some 70 bytes each.
@@ -144,6 +145,8 @@ class _Check:
             raise BackupFailed("the backup is damaged") from None
         if info.type != tarfile.REGTYPE or info.size < 0 or not NAME.fullmatch(info.name):
             raise BackupFailed("the file has members that a backup of Roost does not have")
+        if header != header_of(info.name, info.size):
+            raise BackupFailed("the backup is damaged")
         return info.name, info.size
 
     def _part(self, name: str, size: int) -> None:

@@ -7,7 +7,6 @@
 It is written beside its place as `FILE.part`, synced and renamed. `-` is standard output.
 """
 
-import errno
 import fcntl
 import os
 import sys
@@ -115,13 +114,16 @@ class _Room:
 def _open(draft: Path) -> IO[bytes]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        handle = os.open(draft, flags, 0o600)
-        out = os.fdopen(handle, "wb")
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.fchmod(handle, 0o600)  # it may be left from an earlier try
-        os.ftruncate(handle, 0)
+        out = os.fdopen(os.open(draft, flags, 0o600), "wb")
     except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES) and draft.exists():
+        raise SettingsError(f"{draft} cannot be written: {in_words(error)}") from None
+    try:
+        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.fchmod(out.fileno(), 0o600)  # it may be left from an earlier try
+        out.truncate(0)
+    except OSError as error:
+        out.close()
+        if isinstance(error, BlockingIOError):
             raise SettingsError(f"another backup writes {draft}") from None
         raise SettingsError(f"{draft} cannot be written: {in_words(error)}") from None
     return out
