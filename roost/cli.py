@@ -46,11 +46,11 @@ The running service retries within seconds. Dropped work that still fails is lis
     ),
     "backup": (
         "backup.commands:backup_command",
-        """Back up everything into one file, while the service runs: the database, media, secrets,
-and what the embedded broker holds.
+        """Back up everything into one file: database, media, secrets, what the broker holds.
 
-The file holds secrets: only its owner can read it. With --database-url the database is that one,
-media and secrets are those of the data directory, and the broker is yours to back up.""",
+The service may run meanwhile. The file holds secrets: only its owner can read it. With
+--database-url it has that database, with media and secrets of the data directory; the broker
+is yours to back up.""",
     ),
     "restore": (
         "backup.commands:restore_command",
@@ -60,8 +60,10 @@ The whole file is checked first. A backup of an earlier version of Roost is brou
     ),
     "upgrade": (
         "backup.commands:upgrade_command",
-        """Take over a data directory of an older PostgreSQL: dump it with the old one, restore it
-with the new one, and keep the old data until --delete-old.""",
+        """Take over a data directory of an older PostgreSQL.
+
+Its database is dumped with the old version and restored with the new one. The old data stay
+until --delete-old.""",
     ),
     "simulate": (
         "fleet.command:simulate_command",

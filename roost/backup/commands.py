@@ -26,11 +26,11 @@ def backup_command(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = DATA_DIR,
 ) -> None:
-    """Back up everything into one file, while the service runs: the database, media, secrets, and
-    what the embedded broker holds.
+    """Back up everything into one file: database, media, secrets, what the broker holds.
 
-    The file holds secrets: only its owner can read it. With --database-url the database is that
-    one, media and secrets are those of the data directory, and the broker is yours to back up.
+    The service may run meanwhile. The file holds secrets: only its owner can read it. With
+    --database-url it has that database, with media and secrets of the data directory; the broker
+    is yours to back up.
     """
     logs.configure("warning", "auto")
     url = None if database_url is None else check_database_url(database_url)
@@ -88,8 +88,11 @@ def upgrade_command(
     ] = False,
     data_dir: DataDir = DATA_DIR,
 ) -> None:
-    """Take over a data directory of an older PostgreSQL: dump it with the old one, restore it with
-    the new one, and keep the old data until --delete-old."""
+    """Take over a data directory of an older PostgreSQL.
+
+    Its database is dumped with the old version and restored with the new one. The old data stay
+    until --delete-old.
+    """
     logs.configure("warning", "auto")
     settings = UpgradeSettings(data_dir=data_dir, old_bin=old_bin, delete_old=delete_old)
     print(run(upgrade, settings, Progress()))
