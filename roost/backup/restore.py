@@ -29,6 +29,7 @@ from roost.backup.programs import find
 from roost.backup.progress import Progress, size_in_words
 from roost.backup.reading import Contents, check
 from roost.backup.source import broker_at_rest, kept
+from roost.backup.sql_logins import readmit
 from roost.embedded import data_dir
 from roost.embedded.broker_store import size_of
 from roost.embedded.data_dir import RESTORING, write_private
@@ -220,16 +221,13 @@ class _Work:
         for name in await store.migrate():
             log.warning("migrated", file=name)
         await store.analyze()
-        await self._readmit(store)
-
-    async def _readmit(self, store: PostgresStore) -> None:
-        for each in self._manifest.sql_logins:
-            login = backups.Login(each.user_id, each.verifier, each.may_log_in)
-            if not await store.readmit(login):
-                log.warning(
-                    "an SQL login was not restored: `roost user sql` makes a new one",
-                    user=each.user_id,
-                )
+        await readmit(
+            store,
+            (
+                backups.Login(each.user_id, each.verifier, each.may_log_in)
+                for each in self._manifest.sql_logins
+            ),
+        )
 
     async def _put_streams(self, secrets: data_dir.Secrets) -> None:
         streams = self._manifest.streams

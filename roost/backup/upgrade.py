@@ -18,6 +18,7 @@ from roost.backup.database import dumping, loading
 from roost.backup.programs import find
 from roost.backup.progress import Progress, size_in_words
 from roost.backup.source import kept
+from roost.backup.sql_logins import readmit
 from roost.embedded import data_dir, postgres_binaries
 from roost.embedded.data_dir import UPGRADING, write_private
 from roost.embedded.disk import NEW_BYTES, ROOM_BYTES, free_bytes, used_bytes
@@ -113,8 +114,7 @@ class _Upgrade:
             self._progress.end()
             async with open_store(new.url) as store:
                 await store.analyze()
-                for login in await backup.logins():
-                    await store.readmit(login)
+                await readmit(store, await backup.logins())
         write_private(self._path / UPGRADING, self._old.encode())
 
     def _prepare(self) -> None:
