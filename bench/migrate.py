@@ -2,7 +2,7 @@
 
     python -m bench.migrate [READINGS] [COMMIT]
 
-The schema is that of an earlier commit of this repository (by default one with seven migrations):
+The schema is that of an earlier commit of this repository (by default with thirteen migrations):
 its own code makes it, in a worktree of its own. Then READINGS (5,000,000) are stored, two writers
 store readings and a device's state as the service does, and `roost migrate` of today runs beside
 them. It prints how long their transactions took before, meanwhile and afterwards, and the longest.
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ import trio
 from roost.embedded.postgres import EmbeddedPostgres
 
 READINGS = 5_000_000
-COMMIT = "cc756a9"  # the last before sums: what has to be summed up is all there is
+COMMIT = "cf362dc"  # with thirteen migrations: its service may run while later ones are applied
 FEEDS = 10
 EVERY_S = 0.005
 CALM_S = 5.0
@@ -62,6 +62,10 @@ INSERT INTO feed_last (feed_num, ts, number) VALUES ($1, clock_timestamp(), 1)
 ON CONFLICT (feed_num) DO UPDATE SET ts = excluded.ts, number = excluded.number
 """
 _STATE = "UPDATE devices SET version = version + 1, last_seen_at = clock_timestamp()"
+_LOAD = """
+SELECT d.id, f.id, l.ts FROM devices d JOIN feeds f ON f.user_id = d.user_id
+    LEFT JOIN feed_last l ON l.feed_num = f.num
+"""
 
 
 @contextmanager
@@ -93,12 +97,13 @@ async def fill(url: str, readings: int) -> None:
     await connection.close()
 
 
-class Writer:
-    """Stores a reading, its last value and a device's state every five milliseconds."""
+class Client:
+    """Does the same every five milliseconds."""
 
     def __init__(self, feed_num: int) -> None:
         self.times: list[tuple[float, float]] = []  # when it began, and how long it took
-        self._feed_num = feed_num
+        self.feed_num = feed_num
+        self.retried = 0
 
     async def run(self, url: str) -> None:
         connection = await asyncpg.connect(url)
@@ -107,17 +112,43 @@ class Writer:
             while True:
                 number += 1
                 began_s = time.monotonic()
-                async with connection.transaction():
-                    await connection.execute(_STORE, self._feed_num, -number)
-                    await connection.execute(_LAST, self._feed_num)
-                    await connection.execute(_STATE)
+                while not await self._done(connection, number):
+                    self.retried += 1
                 self.times.append((began_s, time.monotonic() - began_s))
                 await asyncio.sleep(EVERY_S)
         finally:
             connection.terminate()
 
+    async def _done(self, connection: Any, number: int) -> bool:
+        """A service repeats a commit that was in a deadlock with a migration."""
+        try:
+            async with connection.transaction():
+                await self.work(connection, number)
+        except asyncpg.DeadlockDetectedError:
+            return False
+        return True
 
-def told(what: str, writers: list[Writer], since_s: float, until_s: float) -> None:
+    async def work(self, connection: Any, number: int) -> None:
+        raise NotImplementedError
+
+
+class Writer(Client):
+    """Stores a reading, its last value and a device's state."""
+
+    async def work(self, connection: Any, number: int) -> None:
+        await connection.execute(_STORE, self.feed_num, -number)
+        await connection.execute(_LAST, self.feed_num)
+        await connection.execute(_STATE)
+
+
+class Loader(Client):
+    """Reads what the actor of a device starts with."""
+
+    async def work(self, connection: Any, number: int) -> None:
+        await connection.fetch(_LOAD)
+
+
+def told(what: str, writers: Sequence[Client], since_s: float, until_s: float) -> None:
     """A transaction counts where it ran, also partly."""
     ms = [
         took * 1000
@@ -132,12 +163,13 @@ def told(what: str, writers: list[Writer], since_s: float, until_s: float) -> No
 
 
 async def measure(url: str) -> None:
-    writers = [Writer(1), Writer(2)]
-    running = [asyncio.create_task(writer.run(url)) for writer in writers]
+    writers, loaders = [Writer(1), Writer(2)], [Loader(1)]
+    running = [asyncio.create_task(each.run(url)) for each in (*writers, *loaders)]
     began_s = time.monotonic()
     await asyncio.sleep(CALM_S)
     since_s = time.monotonic()
-    told("before", writers, began_s, since_s)
+    told("commits before", writers, began_s, since_s)
+    told("loading before", loaders, began_s, since_s)
     done = await asyncio.to_thread(migrate, HERE, url)
     until_s = time.monotonic()
     await asyncio.sleep(CALM_S)
@@ -146,12 +178,15 @@ async def measure(url: str) -> None:
     ended = await asyncio.gather(*running, return_exceptions=True)
     for error in ended:
         if not isinstance(error, asyncio.CancelledError):
-            raise RuntimeError("a writer failed") from error
+            raise RuntimeError("a client failed") from error
     if done.returncode:
         raise RuntimeError(done.stderr)
-    print(json.dumps({"what": "migrations", "applied": len(done.stdout.splitlines())}))
-    told("meanwhile", writers, since_s, until_s)
-    told("afterwards", writers, until_s, time.monotonic())
+    retried = sum(each.retried for each in (*writers, *loaders))
+    applied = len(done.stdout.splitlines())
+    print(json.dumps({"what": "migrations", "applied": applied, "deadlocks": retried}))
+    told("commits meanwhile", writers, since_s, until_s)
+    told("loading meanwhile", loaders, since_s, until_s)
+    told("commits afterwards", writers, until_s, time.monotonic())
 
 
 def main() -> None:

@@ -138,12 +138,15 @@ async def test_a_migration_does_not_wait_for_readers_with_everybody_behind_it(
 ) -> None:
     for path in migrating.files().values():
         (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "9998_before.sql").write_text("ALTER TABLE feeds ADD COLUMN before integer;")
     (tmp_path / "9999_later.sql").write_text("ALTER TABLE devices ADD COLUMN later integer;")
     monkeypatch.setattr(migrating, "FOLDER", tmp_path)
     await scene.fetch("BEGIN")
     await scene.fetch("SELECT count(*) FROM devices")
     with pytest.raises(Unavailable):
         await scene.store.migrate()
+    # The one before has its own transaction: its locks were not held while the next one waited.
+    await scene.fetch("SELECT before FROM feeds")
     await scene.fetch("COMMIT")
     assert await scene.store.migrate() == ["9999_later.sql"]
     assert partitions.LOCK != migrating.LOCK

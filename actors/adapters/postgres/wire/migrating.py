@@ -1,5 +1,8 @@
-"""Migrations: numbered SQL files, each applied once, in order, in one transaction, by one process
-at a time."""
+"""Migrations: numbered SQL files, each applied once, in order, by one process at a time.
+
+Each is a transaction of its own, so that nobody waits for the locks of one while the next one
+runs.
+"""
 
 import re
 from pathlib import Path
@@ -17,6 +20,10 @@ LOCK = 0x526F_6F73_74  # "Roost"
 VERSION_MIN = 150_000
 # Nobody waits longer for a lock that a migration waits for.
 LOCK_WAIT = "1s"
+
+# Those up to this one are one transaction: it refuses to run beside the version before, which would
+# go on without what the earlier ones of them begin.
+TOGETHER = 13
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -37,11 +44,22 @@ async def migrate(connection: Any) -> list[str]:
 
     Raises:
         SettingsError: the server is too old, or its schema is newer than this program.
-        asyncpg.LockNotAvailableError: somebody uses what must be changed; nothing was changed.
+        asyncpg.LockNotAvailableError: somebody uses what must be changed; the rest was not changed.
     """
     if connection.get_server_version().major * 10_000 < VERSION_MIN:
         raise SettingsError("Roost needs PostgreSQL 15 or newer")
     applied: list[str] = []
+    while step := await _step(connection):
+        applied += step
+    try:
+        await make_partitions(connection)
+    except IN_USE:
+        log.warning("partitions are created later: the table is in use")
+    return applied
+
+
+async def _step(connection: Any) -> list[str]:
+    """Apply the next ones, in a transaction; empty if there are none."""
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
@@ -55,15 +73,11 @@ async def migrate(connection: Any) -> list[str]:
         known = files()
         if done - known.keys():
             raise SettingsError("the database was migrated by a newer version of Roost")
-        for number, path in known.items():
-            if number not in done:
-                await connection.execute(path.read_text())
-                await connection.execute(
-                    "INSERT INTO migrations VALUES ($1, $2, now())", number, path.name
-                )
-                applied.append(path.name)
-    try:
-        await make_partitions(connection)
-    except IN_USE:
-        log.warning("partitions are created later: the table is in use")
-    return applied
+        pending = [number for number in known if number not in done]
+        step = [number for number in pending if number <= TOGETHER] or pending[:1]
+        for number in step:
+            await connection.execute(known[number].read_text())
+            await connection.execute(
+                "INSERT INTO migrations VALUES ($1, $2, now())", number, known[number].name
+            )
+        return [known[number].name for number in step]
