@@ -18,6 +18,7 @@ import trio
 import trio_asyncio
 
 from actors.adapters.postgres import chart_queries
+from actors.adapters.postgres.chart_pieces import HOURS
 from actors.adapters.postgres.store import open_store
 from actors.adapters.postgres.wire import connections
 from bench.service import Service, running
@@ -58,9 +59,10 @@ async def plan_of(url: str, feed_num: int, first: datetime, last: datetime) -> l
     connection = await connections.connect(url)
     start_us, end_us = (round(t.timestamp()) * SECOND_US for t in (first, last))
     end_us -= end_us % HOUR_US
-    pieces = [chart_queries.HOURS], [start_us], [end_us]
+    pieces = [HOURS], [start_us], [end_us]
     query = f"EXPLAIN (ANALYZE, BUFFERS) {chart_queries.FEED}"
-    found = await connection.fetch(query, feed_num, *pieces, 86400.0, 0, 0, 1)
+    bounds = start_us, start_us, end_us
+    found = await connection.fetch(query, feed_num, *pieces, 86400.0, 0, 0, 1, [], *bounds)
     await connection.close()
     return [row[0] for row in found]
 

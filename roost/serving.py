@@ -142,7 +142,7 @@ async def run_until_signal(
 
     def start_beside(beside: trio.Nursery, service: Service, url: str) -> None:
         where.listens(url)
-        _keep_in_order(service, settings.audit_days)
+        _keep_in_order(service, settings)
         lag.install()
         beside.start_soon(_get_ready, serve_ready, service, url)
 
@@ -169,7 +169,7 @@ def _connections(settings: WebSettings) -> Connections:
     )
 
 
-def _keep_in_order(service: Service, audit_days: int) -> None:
+def _keep_in_order(service: Service, settings: WebSettings) -> None:
     """Housekeeping as long as the service runs."""
     deadline.tell_also(lambda: service.draining.left)
     keep_tidy(
@@ -178,7 +178,8 @@ def _keep_in_order(service: Service, audit_days: int) -> None:
         service.clock,
         service.media,
         service.refusals.limits,
-        audit_days,
+        settings.audit_days,
+        settings.minute_sums_days,
     )
     ShortCollections().begin()
 

@@ -9,6 +9,7 @@ from actors.adapters.http.zalo import GRAPH_URL, OAUTH_URL, ZaloSettings
 from actors.adapters.smtp.mailer import MailSettings
 from protocol.errors import SettingsError
 from protocol.people.people import AUDIT_KEPT_DAYS
+from protocol.rest.charts import MINUTE_SUMS_DAYS
 from roost.settings import (
     Binds,
     check_base_url,
@@ -32,6 +33,7 @@ from web.http.context import MEDIA_BYTES_MAX, MEDIA_QUOTA_BYTES, REQUESTS_PER_S,
 from web.http.pace import PER_S
 
 AUDIT_DAYS_MAX = 3_650
+MINUTE_SUMS_DAYS_MAX = 3_650
 
 
 @Parameter(name="*")
@@ -50,6 +52,13 @@ class WebOptions:
     audit_log_days: Annotated[
         int, Parameter(help="How many days entries of the activity log are kept.")
     ] = AUDIT_KEPT_DAYS
+    minute_sums_days: Annotated[
+        int,
+        Parameter(
+            help="How many days sums of minutes are kept for charts; 0 keeps them. Older charts"
+            " are made of hours and readings."
+        ),
+    ] = MINUTE_SUMS_DAYS
     security_contact: Annotated[
         str | None,
         Parameter(help="Email address or URL for reports of vulnerabilities (security.txt)."),
@@ -139,6 +148,9 @@ class WebOptions:
             jwt_secret=check_jwt_secret(self.jwt_secret) or "",
             public_url=check_public_url(self.public_url),
             audit_days=check_count(self.audit_log_days, "audit log days", 1, AUDIT_DAYS_MAX),
+            minute_sums_days=check_count(
+                self.minute_sums_days, "minute sums days", 0, MINUTE_SUMS_DAYS_MAX
+            ),
             security_contact=check_contact(self.security_contact),
             trusted_proxies=check_networks(self.trusted_proxies, "trusted proxies"),
             zalo_app_id=self.zalo_app_id or None,

@@ -69,6 +69,14 @@ class ChartStore(Protocol):
         """
         ...
 
+    async def expire_minute_sums(self, until_us: int) -> None:
+        """Forget the sums of minutes before that time (its hour begins); those of hours are kept.
+
+        Charts of earlier times are made of hours and readings. This cannot be undone: a later call
+        with an earlier time does nothing.
+        """
+        ...
+
     async def last_values(self, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
         """These feeds as they are now, in the requested order, without those that do not exist."""
         ...

@@ -26,6 +26,9 @@ POINTS_MAX = 10_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
+# How many days sums of minutes are kept, unless the setting says otherwise. The server chooses
+# buckets of hours for more than some 20 days (`bucket_for`).
+MINUTE_SUMS_DAYS = 35
 # Lengths with round times on a chart's axis; better than exactly as many points as requested.
 NICE_S = (
     *(1, 2, 5, 10, 15, 30),
@@ -65,12 +68,27 @@ def bucket_of_one(ts_us: int, value: float) -> Bucket:
     return Bucket(ts_us, 1, value, value, value, value)
 
 
-def unit_of(bucket_s: int, starts: Sequence[int] = ()) -> int:
-    """The longest sums (µs) that buckets can be made of: an hour or a minute; 0: the readings."""
+def unit_of(bucket_s: int) -> int:
+    """The longest sums (µs) that buckets can be made of: an hour or a minute; 0: the readings.
+
+    Where a bucket begins within an hour, shorter ones are needed (`ragged_hours`).
+    """
     if bucket_s % 60:
         return 0
-    is_whole = bucket_s % 3600 == 0 and not any(us % HOUR_US for us in starts)
-    return HOUR_US if is_whole else MINUTE_US
+    return HOUR_US if bucket_s >= 3600 else MINUTE_US
+
+
+def ragged_hours(
+    start_us: int, end_us: int, bucket_s: int, starts: Sequence[int] = ()
+) -> list[int]:
+    """The hours (their begins, µs) within which a bucket begins, ascending.
+
+    Half an hour past each second one for buckets of 90 minutes; the midnights of India.
+    """
+    bucket_us = bucket_s * SECOND_US
+    if not starts and bucket_us % HOUR_US:
+        starts = range(start_us - start_us % bucket_us, end_us, bucket_us)
+    return sorted({us - us % HOUR_US for us in starts if us % HOUR_US})
 
 
 def merged(ts_us: int, parts: Iterable[Bucket]) -> Bucket:

@@ -149,7 +149,7 @@ async def test_minutes_that_nobody_can_read_are_found_again_among_the_readings(
     ((num,),) = await scene.fetch("SELECT num FROM rollup_log ORDER BY num OFFSET 1 LIMIT 1")
     await lost(home.store, "rollup_log", num, "minutes")
     assert await home.store.roll_up(100) == 0
-    found = await scene.fetch("SELECT max FROM feed_rollups WHERE level = 1 ORDER BY ts")
+    found = await scene.fetch("SELECT max FROM feed_minutes ORDER BY ts")
     assert [value for (value,) in found] == [0.0, 1.0, 2.0]
     assert await letters(home) == []
 

@@ -17,7 +17,7 @@ BAD = 13.0
 @pytest.fixture
 async def forbidding(scene: Scene) -> Scene:
     """No sum of a minute or hour may hold that value."""
-    await scene.fetch(f"ALTER TABLE feed_rollups ADD CONSTRAINT bad CHECK (max <> {BAD})")
+    await scene.fetch(f"ALTER TABLE feed_minutes ADD CONSTRAINT bad CHECK (max <> {BAD})")
     return scene
 
 
@@ -35,7 +35,7 @@ async def test_a_minute_that_fails_is_put_aside_and_its_neighbours_are_summed_up
     for n, value in enumerate(values):
         await home.commit(of(home.reading(value, START + n * 61 * MINUTE)))
     assert await home.store.roll_up(100) == 0
-    (kept,) = await scene.fetch("SELECT count(*) FROM feed_rollups WHERE level = 1")
+    (kept,) = await scene.fetch("SELECT count(*) FROM feed_minutes")
     assert kept == (4,)
     (letter,) = await home.store.dead_letters(10, None)
     minute = (START + 2 * 61 * MINUTE) // MINUTE
@@ -53,8 +53,8 @@ async def test_a_minute_that_fails_is_put_aside_and_its_neighbours_are_summed_up
 _UNREAD = (
     "CREATE FUNCTION unread() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
     " RAISE 'invalid page' USING ERRCODE = 'XX001'; END $$",
-    "CREATE TRIGGER unread BEFORE INSERT ON feed_rollups FOR EACH ROW"
-    f" WHEN (new.max = {BAD} AND new.level = 1) EXECUTE FUNCTION unread()",
+    "CREATE TRIGGER unread BEFORE INSERT ON feed_minutes FOR EACH ROW"
+    f" WHEN (new.max = {BAD}) EXECUTE FUNCTION unread()",
 )
 
 
@@ -84,14 +84,12 @@ async def test_it_is_tried_again_and_its_letter_goes_when_it_succeeds(forbidding
     await home.store.retry_dead_letters(None, 0)
     await home.store.roll_up(100)
     assert (await home.store.dead_letters(10, None))[0].attempts == 2
-    await scene.fetch("ALTER TABLE feed_rollups DROP CONSTRAINT bad")
+    await scene.fetch("ALTER TABLE feed_minutes DROP CONSTRAINT bad")
     await home.store.retry_dead_letters(None, 0)
     assert await home.store.roll_up(100) == 0
     assert await home.store.dead_letters(10, None) == []
-    assert await scene.fetch("SELECT level, max FROM feed_rollups ORDER BY 1") == [
-        (1, BAD),
-        (2, BAD),
-    ]
+    for sums in ("feed_minutes", "feed_hours"):
+        assert await scene.fetch(f"SELECT max FROM {sums}") == [(BAD,)]
     assert await scene.fetch("SELECT count(*) FROM rollup_late") == [(0,)]
 
 
@@ -122,18 +120,18 @@ async def test_totals_that_fail_after_a_deletion_are_put_aside(scene: Scene) -> 
     home = scene.home
     await home.commit(of(home.reading(1.0, START), home.reading(True, START)))
     await home.store.roll_up(100)
-    await scene.fetch("ALTER TABLE user_rollups ADD CONSTRAINT bad CHECK (count <> 1) NOT VALID")
+    await scene.fetch("ALTER TABLE user_minutes ADD CONSTRAINT bad CHECK (count <> 1) NOT VALID")
     await home.store.delete_feed(USER, home.feeds["number"].id)
     assert await home.store.roll_up(100) == 0
     (letter,) = await home.store.dead_letters(10, None)
     assert (letter.subject, letter.user_id) == (f"user {USER}", USER)
     (total,) = await home.store.user_buckets(USER, START, START + DAY, 86400)
     assert total.count == 1  # from the sums of the feeds
-    await scene.fetch("ALTER TABLE user_rollups DROP CONSTRAINT bad")
+    await scene.fetch("ALTER TABLE user_minutes DROP CONSTRAINT bad")
     await home.store.retry_dead_letters(None, 0)
     assert await home.store.roll_up(100) == 0
     assert await home.store.dead_letters(10, None) == []
-    assert await scene.fetch("SELECT count FROM user_rollups WHERE level = 1") == [(1,)]
+    assert await scene.fetch("SELECT count FROM user_minutes") == [(1,)]
 
 
 async def test_a_letter_that_is_dropped_leaves_no_minute_held_for_ever(forbidding: Scene) -> None:
@@ -142,7 +140,7 @@ async def test_a_letter_that_is_dropped_leaves_no_minute_held_for_ever(forbiddin
     await home.store.roll_up(100)
     (letter,) = await home.store.dead_letters(10, None)
     assert await home.store.drop_dead_letter(letter.id)
-    await scene.fetch("ALTER TABLE feed_rollups DROP CONSTRAINT bad")
+    await scene.fetch("ALTER TABLE feed_minutes DROP CONSTRAINT bad")
     while await home.store.roll_up(100):
         pass
     assert await scene.fetch("SELECT count(*) FROM rollup_late") == [(0,)]

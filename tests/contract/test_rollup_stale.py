@@ -53,7 +53,7 @@ async def test_each_turn_makes_a_portion_and_goes_on_where_the_last_one_stopped(
     portion = ROWS // (feeds + 1)
     assert left[0] == 180
     assert left[1:] == list(range(MINUTES - portion, 0, -portion))
-    hours = "SELECT count FROM user_rollups WHERE level = 2 ORDER BY ts"
+    hours = "SELECT count FROM user_hours ORDER BY ts"
     assert await stale.fetch(hours) == [(60,), (60,), (30,)]
 
 
@@ -62,7 +62,10 @@ async def test_a_turn_makes_portions_until_its_time_is_over_each_in_its_own_tran
 ) -> None:
     while await stale.home.store.roll_up(LIMIT):
         pass
-    made = await stale.fetch("SELECT count(*) FROM user_rollups GROUP BY xmin::text")
+    made = await stale.fetch(
+        "SELECT count(*) FROM (SELECT xmin::text FROM user_minutes"
+        " UNION ALL SELECT xmin::text FROM user_hours) u (made) GROUP BY made"
+    )
     assert len(made) > 5
     # An hour's own row may come with it.
     assert max(count for (count,) in made) <= ROWS + 1
@@ -72,8 +75,8 @@ async def test_a_portion_that_fails_keeps_what_was_made_and_is_tried_alone_again
     stale: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollup_stale, "WITHIN_S", 0.0)
-    bad = "CHECK (level <> 1 OR max <> 100 OR count <> 1) NOT VALID"
-    await stale.fetch(f"ALTER TABLE user_rollups ADD CONSTRAINT bad {bad}")
+    bad = "CHECK (max <> 100 OR count <> 1) NOT VALID"
+    await stale.fetch(f"ALTER TABLE user_minutes ADD CONSTRAINT bad {bad}")
     store = stale.home.store
     while await store.roll_up(LIMIT):
         pass
@@ -87,7 +90,7 @@ async def test_a_portion_that_fails_keeps_what_was_made_and_is_tried_alone_again
         (letter,) = await store.dead_letters(10, None)
         assert letter.attempts == attempts
     assert [bucket.max for bucket in await totals(stale)] == [float(n) for n in range(MINUTES)]
-    await stale.fetch("ALTER TABLE user_rollups DROP CONSTRAINT bad")
+    await stale.fetch("ALTER TABLE user_minutes DROP CONSTRAINT bad")
     await store.retry_dead_letters(None, 0)
     assert await store.roll_up(LIMIT)
     assert await until(stale) < stopped

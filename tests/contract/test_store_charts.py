@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from actors.adapters.memory.store import charts as memory_charts
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.postgres import chart_queries, history_deletion
+from actors.adapters.postgres.rollups import expiry
 from actors.due.retention import Retention
 from actors.ports.store import FeedPage
 from protocol.device.values import digest64
@@ -125,7 +126,8 @@ async def test_buckets_are_those_of_the_readings_whatever_is_summed_up(home: Hom
 async def test_civil_days_of_a_zone_are_those_of_the_readings(
     home: Home, zone: str, first_day: date, hours: list[float]
 ) -> None:
-    """Before and after the sums are made: a reading every half hour, for four days."""
+    """Before and after the sums are made, and where minutes expired: a reading every half hour, for
+    four days."""
     days = [datetime.combine(first_day + timedelta(n), clock(), ZoneInfo(zone)) for n in range(5)]
     begins = [(day - EPOCH) // timedelta(microseconds=1) for day in days]
     start, end = begins[0], begins[-1]
@@ -135,7 +137,7 @@ async def test_civil_days_of_a_zone_are_those_of_the_readings(
     num = home.feeds["number"].num
     starts = charts.civil_starts(start + 7 * HOUR, end, 86_400, ZoneInfo(zone))
     assert starts == begins[:-1]
-    for _ in range(2):
+    for _ in range(3):
         found = await home.store.feed_buckets(num, start, end, 86_400, starts)
         assert [b.ts_us for b in found] == starts
         assert [b.count for b in found] == [2 * each for each in hours]
@@ -143,7 +145,8 @@ async def test_civil_days_of_a_zone_are_those_of_the_readings(
         assert await home.store.user_buckets(USER, start, end, 86_400, starts) == found
         ragged = await home.store.feed_buckets(num, start + 7 * HOUR, end - HOUR, 86_400, starts)
         assert [b.count for b in ragged] == [34, *(2 * each for each in hours[1:3]), 46]
-        await rolled(home)
+        if await home.store.roll_up(100) == 0:
+            await home.store.expire_minute_sums(begins[2])
 
 
 @given(
@@ -282,15 +285,22 @@ async def test_a_device_that_is_deleted_with_its_history_leaves_no_totals(home: 
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_totals_and_charts_equal_the_readings_at_every_moment(home: Home, seed: int) -> None:
-    """Readings of now, late ones, imports, deletions, and sums made in between, in any order."""
+async def test_totals_and_charts_equal_the_readings_at_every_moment(
+    home: Home, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readings of now, late ones, imports, deletions, sums made in between, and minutes that
+    expire, in any order."""
+    monkeypatch.setattr(expiry, "GRACE", "0 s")
+    if seed % 2:
+        monkeypatch.setattr(chart_queries, "LATE_MAX", 3)
+        monkeypatch.setattr(chart_queries, "SPANS", 30)
     rng = random.Random(seed)
     feed = home.feeds["number"]
     now_us = time.time_ns() // 1000  # a database takes for late what its own clock says
     begin = now_us - 2 * DAY
     readings: dict[int, float] = {}
     for _ in range(25):
-        match rng.choice(("now", "late", "import", "delete", "roll up")):
+        match rng.choice(("now", "late", "import", "delete", "roll up", "expire")):
             case "now":
                 new = {now_us + rng.randrange(-60 * SECOND, SECOND): float(rng.randrange(100))}
                 await stored(home, new)
@@ -310,9 +320,11 @@ async def test_totals_and_charts_equal_the_readings_at_every_moment(home: Home, 
                 end = start + rng.choice((10 * SECOND, 5 * MINUTE, 9 * HOUR))
                 await home.store.delete_history(feed.num, start, end)
                 readings = {ts: v for ts, v in readings.items() if not start <= ts < end}
+            case "expire":
+                await home.store.expire_minute_sums(now_us - rng.randrange(3 * DAY))
             case _:
                 await home.store.roll_up(2)
-        for bucket_s in (60, 3600):
+        for bucket_s in (60, 3600, 5400):
             first, last = begin + rng.randrange(DAY), now_us + HOUR
             chart = await home.store.feed_buckets(feed.num, first, last, bucket_s)
             assert about(chart) == about(truth(readings, first, last, bucket_s))

@@ -17,6 +17,7 @@ from protocol.errors import Forbidden
 from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.people.user import User
 from protocol.problems.detail import Detail
+from protocol.rest.charts import MINUTE_SUMS_DAYS
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
 from web.http.addresses import Addresses, Network
 from web.http.auth import Auth, Principal
@@ -51,6 +52,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         trusted_proxies: networks whose headers about the client's address and TLS are trusted.
         bounds: how many objects a user may have.
         audit_days: how long entries of the activity log are kept.
+        minute_sums_days: how long sums of minutes are kept; 0: for ever.
         security_contact: a URI for reports of vulnerabilities (RFC 9116).
     """
 
@@ -73,6 +75,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     bounds: Bounds = Bounds()
     security_contact: str | None = None
     audit_days: int = AUDIT_KEPT_DAYS
+    minute_sums_days: int = MINUTE_SUMS_DAYS
     requests_per_s_of_address: float = PER_S
 
 

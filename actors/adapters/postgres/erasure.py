@@ -13,8 +13,8 @@ from protocol.people.user import DisabledUser, ErasureLeft
 OF_USER = "WHERE user_id = $1::text::uuid"
 # Tables without a reference to users: no cascade deletes their rows.
 UNREFERENCED = (
-    *("rejected_messages", "refusals_not_kept", "user_rollups", "user_rollups_stale"),
-    *("rollup_late", "dead_letters"),
+    *("rejected_messages", "refusals_not_kept", "user_minutes", "user_hours"),
+    *("user_rollups_stale", "rollup_late", "dead_letters"),
 )
 
 _DISABLE = """

@@ -8,7 +8,7 @@ the sums of the feeds are used until `rollups.rolling` has computed them again.
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres.chart_queries import HOURS, MINUTES
+from actors.adapters.postgres.chart_pieces import HOURS, MINUTES
 from actors.adapters.postgres.dead_letters import hold
 from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
 from actors.adapters.postgres.wire.isolation import ABOUT_ROWS
@@ -27,7 +27,8 @@ FEEDS_AT_ONCE = 1_000
 PORTIONS_MAX = 20
 PORTIONS_EACH = 5
 
-_TURN = "SELECT true FROM rollup_turn FOR UPDATE"
+# Returns since when there are sums of minutes.
+_TURN = "SELECT minutes_since FROM rollup_turn FOR UPDATE"
 
 _LAST_OF_PORTION = f"""
 SELECT ts FROM feed_values WHERE feed_num = $1
@@ -47,21 +48,19 @@ WITH deleted AS (DELETE FROM feed_values WHERE feed_num = $1
 SELECT count(*), min(ts) AS first, max(ts) AS last FROM deleted
 """
 
-_FORGET = "DELETE FROM feed_rollups WHERE feed_num = $1 AND level = $2 AND ts >= $3 AND ts < $4"
+_FORGET = "DELETE FROM {sums} WHERE feed_num = $1 AND level = $2 AND ts >= $3 AND ts < $4"
 _SUM = f"""
-INSERT INTO feed_rollups (feed_num, level, ts, {NAMES})
+INSERT INTO {{sums}} (feed_num, level, ts, {NAMES})
 SELECT $1, $2, ts, {COLUMNS} FROM (SELECT date_bin({{unit}}, p.at, 'epoch') AS ts, {PARTS}
     FROM ({{parts}}) p GROUP BY 1) g
 """
-_SUM_MINUTES = _SUM.format(
-    unit="interval '1 minute'",
-    parts=f"SELECT ts AS at, {ONE} FROM (SELECT ts, {VALUE} AS v FROM feed_values"
-    " WHERE feed_num = $1 AND ts >= $3 AND ts < $4) f WHERE v IS NOT NULL",
+_OF_READINGS = (
+    f"SELECT ts AS at, {ONE} FROM (SELECT ts, {VALUE} AS v FROM feed_values"
+    " WHERE feed_num = $1 AND ts >= $3 AND ts < $4) f WHERE v IS NOT NULL"
 )
-_SUM_HOURS = _SUM.format(
-    unit="interval '1 hour'",
-    parts=f"SELECT ts AS at, {NAMES} FROM feed_rollups"
-    f" WHERE feed_num = $1 AND level = {MINUTES} AND ts >= $3 AND ts < $4",
+_OF_MINUTES = (
+    f"SELECT ts AS at, {NAMES} FROM feed_minutes"
+    f" WHERE feed_num = $1 AND level = {MINUTES} AND ts >= $3 AND ts < $4"
 )
 
 # One row for everything that overlaps: hours are computed again once, however many feeds are
@@ -124,27 +123,37 @@ async def _delete_portion(
     """How many were deleted, and whether these were the last."""
     async with connection.transaction():
         await plan_each_time(connection)
-        await connection.fetchval(_TURN)
+        since_us = await connection.fetchval(_TURN)
         # By their times: in a partitioned table, rows have no address of their own.
         last_us = await connection.fetchval(_LAST_OF_PORTION, feed_num, start_us, end_us)
         until_us = end_us if last_us is None else last_us + 1
         row = await connection.fetchrow(_DELETE, feed_num, start_us, until_us)
         if row["count"]:
             await connection.execute(_NOTE_DELETED, feed_num, row["last"])
-            await _sum_again(connection, feed_num, row["first"], row["last"])
+            await _sum_again(connection, feed_num, row["first"], row["last"], since_us)
         return row["count"], last_us is None
 
 
-async def _sum_again(connection: Any, feed_num: int, first_us: int, last_us: int) -> None:
-    """Compute the sums again; the deleted readings were between these times, both included."""
-    for level, statement, unit_us in (
-        (MINUTES, _SUM_MINUTES, MINUTE_US),
-        (HOURS, _SUM_HOURS, HOUR_US),
+async def _sum_again(
+    connection: Any, feed_num: int, first_us: int, last_us: int, since_us: int
+) -> None:
+    """Compute the sums again; the deleted readings were between these times, both included. Before
+    `since_us` only hours have sums."""
+    first, until = _around(first_us, last_us, MINUTE_US)
+    first_hour, until_hour = _around(first_us, last_us, HOUR_US)
+    for level, parts, begin_us, end_us in (
+        (MINUTES, _OF_READINGS, max(first, since_us), until),
+        (HOURS, _OF_READINGS, first_hour, min(until_hour, since_us)),
+        (HOURS, _OF_MINUTES, max(first_hour, since_us), until_hour),
     ):
-        since_us, until_us = _around(first_us, last_us, unit_us)
-        await connection.execute(_FORGET, feed_num, level, since_us, until_us)
-        await connection.execute(statement, feed_num, level, since_us, until_us)
-    await connection.execute(_NOTE_STALE, feed_num, *_around(first_us, last_us, HOUR_US))
+        if begin_us >= end_us:
+            continue
+        unit = "minute" if level == MINUTES else "hour"
+        names = {"sums": f"feed_{unit}s", "unit": f"interval '1 {unit}'", "parts": parts}
+        for statement in (_FORGET, _SUM):
+            sql = statement.format(**names)
+            await connection.execute(sql, feed_num, level, begin_us, end_us)
+    await connection.execute(_NOTE_STALE, feed_num, first_hour, until_hour)
 
 
 def _around(first_us: int, last_us: int, unit_us: int) -> tuple[int, int]:
@@ -165,10 +174,11 @@ async def erase_feeds(connection: Any, nums: Sequence[int]) -> None:
     await connection.fetchval(_TURN)
     for num in nums:
         row = await connection.fetchrow(
-            "WITH deleted AS (DELETE FROM feed_rollups WHERE feed_num = $1 RETURNING ts)"
+            "WITH deleted AS (DELETE FROM feed_hours WHERE feed_num = $1 RETURNING ts)"
             " SELECT min(ts) AS first, max(ts) AS last FROM deleted",
             num,
         )
+        await connection.execute("DELETE FROM feed_minutes WHERE feed_num = $1", num)
         if row["first"] is not None:
             stale = _around(row["first"], row["last"], HOUR_US)
             await connection.execute(_NOTE_STALE, num, *stale)

@@ -33,7 +33,7 @@ CREATE OR REPLACE VIEW {role}.readings WITH (security_barrier) AS
 CREATE OR REPLACE VIEW {role}.readings_by_hour WITH (security_barrier) AS
     SELECT r.ts AS "time", d.code AS device_code, f.key AS feed_key, f.name AS feed_name, f.unit,
         r.count, coalesce(r.mean, r.sum / r.count) AS avg, r.min, r.max
-    FROM public.feeds f JOIN public.feed_rollups r ON r.feed_num = f.num AND r.level = 2
+    FROM public.feeds f JOIN public.feed_hours r ON r.feed_num = f.num AND r.level = 2
         LEFT JOIN public.devices d ON d.id = f.device_id
     WHERE f.user_id = '{user}'::uuid;
 """

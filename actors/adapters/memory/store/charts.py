@@ -12,7 +12,7 @@ from protocol.dead_letters import HISTORY, reason_of
 from protocol.device.alarms import Alarm
 from protocol.errors import Unreadable
 from protocol.records import OFFLINE, Device, Feed, Reading
-from protocol.rest.charts import MINUTE_US, Bucket, gathered, unit_of
+from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket, gathered, ragged_hours, unit_of
 from protocol.rest.stats import Counts
 from protocol.schedule.schedules import PENDING, Occurrence, Schedule
 from protocol.times import SECOND_US
@@ -54,10 +54,12 @@ class ChartTables(RollupTables):
         starts: Sequence[int] = (),
     ) -> list[Bucket]:
         await self._cross()
-        unit_us = unit_of(bucket_s, starts)
+        unit_us = unit_of(bucket_s)
         if not unit_us:
             return gathered(self._read(feed_num, start_us, end_us), bucket_s)
-        return gathered(self._feed_parts(feed_num, start_us, end_us, unit_us), bucket_s, starts)
+        ragged = _ragged(start_us, end_us, bucket_s, starts)
+        parts = self._feed_parts(feed_num, start_us, end_us, unit_us, ragged)
+        return gathered(parts, bucket_s, starts)
 
     async def user_buckets(
         self,
@@ -69,7 +71,8 @@ class ChartTables(RollupTables):
     ) -> list[Bucket]:
         await self._cross()
         start_us, end_us = start_us // MINUTE_US * MINUTE_US, -(-end_us // MINUTE_US) * MINUTE_US
-        parts = self._user_parts(user_id, start_us, end_us, unit_of(bucket_s, starts))
+        ragged = _ragged(start_us, end_us, bucket_s, starts)
+        parts = self._user_parts(user_id, start_us, end_us, unit_of(bucket_s), ragged)
         return gathered(parts, bucket_s, starts)
 
     async def dashboard_counts(self, user_id: str, start_us: int, end_us: int) -> Counts:
@@ -92,6 +95,10 @@ class ChartTables(RollupTables):
     async def roll_up(self, limit: int) -> int | None:
         await self._cross()
         return self._roll_up(limit)
+
+    async def expire_minute_sums(self, until_us: int) -> None:
+        await self._cross()
+        self._expire_minutes(until_us)
 
     async def last_values(self, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
         await self._cross()
@@ -157,3 +164,10 @@ class ChartTables(RollupTables):
             deleted += self._delete_readings(feed.num, None, until_us)
         last = mine[FEEDS_AT_ONCE - 1].num if len(mine) >= FEEDS_AT_ONCE else None
         return Expired(deleted=deleted, after=last, is_left=False)
+
+
+def _ragged(start_us: int, end_us: int, bucket_s: int, starts: Sequence[int]) -> list[int]:
+    """Hours that no bucket has as a whole, where buckets are made of hours."""
+    if unit_of(bucket_s) != HOUR_US:
+        return []
+    return ragged_hours(start_us, end_us, bucket_s, starts)

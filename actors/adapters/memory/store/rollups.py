@@ -2,7 +2,8 @@
 
 Commits note the minutes that they wrote to. `_roll_up` computes these again from the readings, then
 their hours, then those of the user. A chart takes from the sums what is not noted, and the rest
-from the readings. So a forgotten note or an outdated sum shows in it.
+from the readings. So a forgotten note or an outdated sum shows in it. Minutes that expired have no
+sums, and their hours are computed from the readings.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ class RollupTables(Tables):
 
     Attributes:
         unsummable: minutes (feed, µs) whose sums fail, and how often that was tried.
+        minutes_since: from this time on (µs) there are sums of minutes.
     """
 
     _feeds: dict[str, Feed]
@@ -33,6 +35,7 @@ class RollupTables(Tables):
         self._feed_sums: dict[tuple[int, int], dict[int, Bucket]] = {}  # by feed and unit
         self._user_sums: dict[tuple[str, int], dict[int, Bucket]] = {}  # by user and unit
         self.unsummable: dict[tuple[int, int], int] = {}
+        self.minutes_since = 0
         self._held: dict[tuple[int, int], None] = {}  # minutes that were put aside
         self._stale: dict[tuple[str, int], None] = {}  # users and their hours, after deletions
 
@@ -54,7 +57,7 @@ class RollupTables(Tables):
         )
         stale = sorted(self._stale, key=lambda each: -each[1])
         for user_id, hour_us in stale[:limit]:
-            for us in range(hour_us, hour_us + HOUR_US, MINUTE_US):
+            for us in range(max(hour_us, self.minutes_since), hour_us + HOUR_US, MINUTE_US):
                 self._sum_user(user_id, us, MINUTE_US)
             self._sum_user(user_id, hour_us, HOUR_US)
             del self._stale[user_id, hour_us]
@@ -67,7 +70,7 @@ class RollupTables(Tables):
             if (num, us) in self.unsummable:
                 self.unsummable[num, us] += 1
                 raise OverflowError("the sums of this minute fail")
-            for unit_us in (MINUTE_US, HOUR_US):
+            for unit_us in self._units(us):
                 self._sum_feed(num, us - us % unit_us, unit_us)
                 self._sum_user(user_id, us - us % unit_us, unit_us)
         except ArithmeticError as error:
@@ -88,9 +91,13 @@ class RollupTables(Tables):
             del self._held[each]
         return found
 
+    def _units(self, us: int) -> tuple[int, ...]:
+        """What is summed up of this time."""
+        return (HOUR_US,) if us < self.minutes_since else (MINUTE_US, HOUR_US)
+
     def _sum_feed(self, num: int, us: int, unit_us: int) -> None:
-        if unit_us == MINUTE_US:
-            parts = list(self._read(num, us, us + MINUTE_US))
+        if unit_us == MINUTE_US or us < self.minutes_since:
+            parts = list(self._read(num, us, us + unit_us))
         else:
             minutes = self._feed_sums.get((num, MINUTE_US), {})
             parts = _within(minutes, us, us + HOUR_US)
@@ -127,7 +134,8 @@ class RollupTables(Tables):
         """Readings of these times (µs) were deleted."""
         for unit_us in (MINUTE_US, HOUR_US):
             for us in dict.fromkeys(us - us % unit_us for us in times):
-                self._sum_feed(feed.num, us, unit_us)
+                if unit_us in self._units(us):
+                    self._sum_feed(feed.num, us, unit_us)
         self._leave_stale(feed.user_id, times)
 
     def _forget_feed(self, feed: Feed) -> None:
@@ -138,6 +146,15 @@ class RollupTables(Tables):
     def _leave_stale(self, user_id: str, times: Iterable[int]) -> None:
         self._stale.update(dict.fromkeys((user_id, us - us % HOUR_US) for us in times))
 
+    # Expiry
+
+    def _expire_minutes(self, until_us: int) -> None:
+        self.minutes_since = max(self.minutes_since, until_us - until_us % HOUR_US)
+        of_feeds, of_users = list(self._feed_sums.items()), list(self._user_sums.items())
+        for (_, unit_us), sums in (*of_feeds, *of_users):
+            for us in [us for us in sums if unit_us == MINUTE_US and us < self.minutes_since]:
+                del sums[us]
+
     # Charts
 
     def _noted(self) -> Iterator[tuple[int, int]]:
@@ -146,22 +163,32 @@ class RollupTables(Tables):
             yield from note
         yield from self._held
 
-    def _feed_parts(self, num: int, start_us: int, end_us: int, unit_us: int) -> list[Bucket]:
-        """Sums of whole units that are up to date, and readings for the rest."""
+    def _feed_parts(
+        self, num: int, start_us: int, end_us: int, unit_us: int, ragged: Collection[int] = ()
+    ) -> list[Bucket]:
+        """Sums of whole units that are up to date, and readings for the rest. Of `ragged` hours,
+        those of minutes."""
         noted = {us for feed_num, us in self._noted() if feed_num == num}
-        return list(self._cut(num, noted, start_us, end_us, unit_us))
+        return list(self._cut(num, noted, start_us, end_us, unit_us, ragged))
 
     def _cut(
-        self, num: int, noted: set[int], start_us: int, end_us: int, unit_us: int
+        self,
+        num: int,
+        noted: set[int],
+        start_us: int,
+        end_us: int,
+        unit_us: int,
+        ragged: Collection[int] = (),
     ) -> Iterator[Bucket]:
-        behind = {us - us % unit_us for us in noted}
+        behind = {us - us % unit_us for us in noted}.union(ragged)
         known = self._feed_sums.get((num, unit_us), {})
         rest = {us - us % unit_us for us, _, _ in self._readings.get(num, {})} | set(known)
         for us in sorted(rest):
             first, last = max(us, start_us), min(us + unit_us, end_us)
             if first >= last:
                 continue
-            if us not in behind and (first, last) == (us, us + unit_us):
+            is_whole = (first, last) == (us, us + unit_us)
+            if us not in behind and is_whole and unit_us in self._units(us):
                 if us in known:
                     yield known[us]
             elif unit_us == HOUR_US:
@@ -170,21 +197,28 @@ class RollupTables(Tables):
                 yield from self._read(num, first, last)
 
     def _user_parts(
-        self, user_id: str, start_us: int, end_us: int, unit_us: int
+        self, user_id: str, start_us: int, end_us: int, unit_us: int, ragged: Collection[int] = ()
     ) -> Iterator[Bucket]:
         mine = self.feed_nums(user_id)
         noted = {us - us % unit_us for num, us in self._noted() if num in mine}
         known = self._user_sums.get((user_id, unit_us), {})
         behind = {us for us in known if (user_id, us - us % HOUR_US) in self._stale} | noted
+        behind.update(us for us in ragged if us in known)
+        expired = {
+            us - us % unit_us
+            for num in mine
+            for us, _, _ in self._readings.get(num, {})
+            if unit_us not in self._units(us)
+        }
         for us in sorted(known):
             if us not in behind and start_us <= us and us + unit_us <= end_us:
                 yield known[us]
         for us in [us for us in known if not (start_us <= us and us + unit_us <= end_us)]:
             behind.add(us)
-        for us in sorted(behind):
+        for us in sorted(behind | expired):
             first, last = max(us, start_us), min(us + unit_us, end_us)
             for num in mine if first < last else ():
-                yield from self._feed_parts(num, first, last, unit_us)
+                yield from self._feed_parts(num, first, last, unit_us, ragged)
 
 
 def _subject(num: int, us: int) -> str:

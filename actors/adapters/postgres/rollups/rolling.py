@@ -2,20 +2,22 @@
 
 A job takes the notes of commits (`notes`) and computes those minutes again from the readings, then
 their hours, then those of the user. So late readings are included like all others, and computing
-twice is harmless. Two promises hold at every moment: the sums of a feed equal its readings, except
-for minutes that are noted; the sums of a user equal those of the feeds, except for hours that are
-stale (`history_deletion`).
+twice is harmless. Minutes that expired (`expiry`) have no sums of their own: their hours are
+computed from the readings. Two promises hold at every moment: the sums of a feed equal its
+readings, except for minutes that are noted; the sums of a user equal those of the feeds, except for
+hours that are stale (`history_deletion`).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from actors.adapters.postgres import chart_queries, history_deletion
-from actors.adapters.postgres.chart_queries import HOURS, MINUTES
+from actors.adapters.postgres.chart_pieces import HOURS, MINUTES
 from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.ingest import loading
 from actors.adapters.postgres.ingest.storing import insert_readings
-from actors.adapters.postgres.rollups import stale
+from actors.adapters.postgres.rollups import expiry, stale
 from actors.adapters.postgres.rollups.isolation import released, subject_of, summed
 from actors.adapters.postgres.rollups.notes import note_minutes, notes_left, take_notes
 from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, ONE, PARTS, VALUE
@@ -25,46 +27,49 @@ from actors.adapters.postgres.wire.pool import PooledCalls
 from actors.ports.charts import Expired
 from protocol.dead_letters import ROLLUPS
 from protocol.records import Feed, Reading
-from protocol.rest.charts import Bucket
+from protocol.rest.charts import HOUR_US, MINUTE_US, Bucket
 from protocol.rest.stats import Counts
 
 # Late minutes per commit that the caller allows: as many as an import brings at once.
 LATE_EACH = 20
-# $1 and $2 are feeds and their time units, numbered since 1970.
+# $1 and $2 are feeds and their time units, numbered since 1970; $3 and $4 the first and the last of
+# these times, so that no other week is touched.
 _TOUCHED = """
     SELECT t.feed_num, 'epoch'::timestamptz + t.n * interval '1 {unit}' AS ts
     FROM unnest($1::integer[], $2::integer[]) AS t (feed_num, n)
 """
 _FORGET_FEEDS = """
-DELETE FROM feed_rollups r USING ({touched}) t
-WHERE r.feed_num = t.feed_num AND r.level = {level} AND r.ts = t.ts
+DELETE FROM feed_{unit}s r USING ({touched}) t WHERE r.feed_num = t.feed_num AND r.level = {level}
+    AND r.ts = t.ts AND r.ts >= $3 AND r.ts <= $4
 """
 
 # Each unit by itself (LATERAL with an aggregate): a join first would compare all readings of a feed
 # with all of its minutes.
 _SUM_FEEDS = f"""
-INSERT INTO feed_rollups (feed_num, level, ts, {NAMES})
+INSERT INTO feed_{{unit}}s (feed_num, level, ts, {NAMES})
 SELECT feed_num, {{level}}, ts, {COLUMNS}
 FROM ({{touched}}) t CROSS JOIN LATERAL (SELECT {PARTS} FROM ({{parts}}) p) s
-WHERE count > 0
+WHERE count > 0 AND ts >= $3 AND ts <= $4
 """
 _OF_READINGS = f"""
     SELECT {ONE} FROM (SELECT {VALUE} AS v FROM feed_values f WHERE f.feed_num = t.feed_num
-        AND f.ts >= t.ts AND f.ts < t.ts + interval '1 minute') f WHERE v IS NOT NULL
+        AND f.ts >= t.ts AND f.ts < t.ts + interval '1 {{unit}}') f WHERE v IS NOT NULL
 """
 _OF_MINUTES = f"""
-    SELECT {NAMES} FROM feed_rollups r WHERE r.feed_num = t.feed_num AND r.level = {MINUTES}
+    SELECT {NAMES} FROM feed_minutes r WHERE r.feed_num = t.feed_num AND r.level = {MINUTES}
         AND r.ts >= t.ts AND r.ts < t.ts + interval '1 hour'
+        AND r.ts >= $3 AND r.ts < $4::timestamptz + interval '1 hour'
 """
 _SUM_USERS = f"""
 WITH touched AS MATERIALIZED (SELECT DISTINCT f.user_id, t.ts FROM ({{touched}}) t
     JOIN feeds f ON f.num = t.feed_num),
 summed AS MATERIALIZED (SELECT t.user_id, t.ts, s.* FROM touched t CROSS JOIN LATERAL (
-    SELECT {PARTS} FROM feeds f JOIN feed_rollups r ON r.feed_num = f.num
-    WHERE f.user_id = t.user_id AND r.level = {{level}} AND r.ts = t.ts) s),
-emptied AS (DELETE FROM user_rollups u USING summed s WHERE u.user_id = s.user_id
-    AND u.level = {{level}} AND u.ts = s.ts AND s.count IS NULL)
-INSERT INTO user_rollups AS u (user_id, level, ts, {NAMES})
+    SELECT {PARTS} FROM feeds f JOIN feed_{{unit}}s r ON r.feed_num = f.num
+    WHERE f.user_id = t.user_id AND r.level = {{level}} AND r.ts = t.ts
+        AND r.ts >= $3 AND r.ts <= $4) s),
+emptied AS (DELETE FROM user_{{unit}}s u USING summed s WHERE u.user_id = s.user_id
+    AND u.level = {{level}} AND u.ts = s.ts AND u.ts >= $3 AND u.ts <= $4 AND s.count IS NULL)
+INSERT INTO user_{{unit}}s AS u (user_id, level, ts, {NAMES})
 SELECT user_id, {{level}}, ts, {COLUMNS} FROM summed WHERE count > 0
 ON CONFLICT (user_id, level, ts) DO UPDATE SET count = excluded.count, sum = excluded.sum,
     mean = excluded.mean, min = excluded.min, max = excluded.max
@@ -86,13 +91,15 @@ FROM (SELECT $1::text::uuid AS id) u
 
 async def roll_up(connection: Any, limit: int) -> int | None:
     async with connection.transaction():
-        if not await connection.fetchval(stale.TURN):
+        since_us = await connection.fetchval(stale.TURN)
+        if since_us is None:
             return None
         await plan_each_time(connection)
         now_us = await connection.fetchval("SELECT now()")
         again, users = await released(connection, now_us)
         touched = await take_notes(connection, limit, limit * LATE_EACH, again)
-        failed = await summed(connection, touched, _sum_touched, now_us) if touched else []
+        work = partial(_sum_touched, since_us)
+        failed = await summed(connection, touched, work, now_us) if touched else []
         tried = [subject_of(*each) for each in again]
         await clear(connection, ROLLUPS, [each for each in tried if each not in failed])
     # Outside that transaction: a backlog of years must not delay a deletion, which waits for the
@@ -101,21 +108,30 @@ async def roll_up(connection: Any, limit: int) -> int | None:
     return await notes_left(connection)
 
 
-async def _sum_touched(connection: Any, touched: Sequence[tuple[int, int]]) -> None:
+async def _sum_touched(since_us: int, connection: Any, touched: Sequence[tuple[int, int]]) -> None:
     """Sum up these minutes (feed, minute since 1970), their hours, and the hours of the feeds'
-    users."""
-    hours = sorted({(feed, minute // 60) for feed, minute in touched})
-    await _sum(connection, MINUTES, "minute", _OF_READINGS, touched)
-    await _sum(connection, HOURS, "hour", _OF_MINUTES, hours)
+    users. Of minutes before `since_us`, only the hours, from the readings."""
+    since = since_us // MINUTE_US
+    minutes = [each for each in touched if each[1] >= since]
+    expired = [each for each in touched if each[1] < since]
+    await _sum(connection, MINUTES, _OF_READINGS, minutes)
+    await _sum(connection, HOURS, _OF_MINUTES, _hours(minutes))
+    await _sum(connection, HOURS, _OF_READINGS, _hours(expired))
 
 
-async def _sum(
-    connection: Any, level: int, unit: str, parts: str, touched: Sequence[tuple[int, int]]
-) -> None:
-    which = _TOUCHED.format(unit=unit)
+def _hours(minutes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    return sorted({(feed, minute // 60) for feed, minute in minutes})
+
+
+async def _sum(connection: Any, level: int, parts: str, touched: Sequence[tuple[int, int]]) -> None:
+    if not touched:
+        return
+    unit, unit_us = ("minute", MINUTE_US) if level == MINUTES else ("hour", HOUR_US)
+    which, times = _TOUCHED.format(unit=unit), [n for _, n in touched]
+    between = min(times) * unit_us, max(times) * unit_us
     for statement in (_FORGET_FEEDS, _SUM_FEEDS, _SUM_USERS):
-        sql = statement.format(touched=which, level=level, parts=parts)
-        await connection.execute(sql, *rows.columns(touched, 2))
+        sql = statement.format(touched=which, level=level, unit=unit, parts=parts.format(unit=unit))
+        await connection.execute(sql, *rows.columns(touched, 2), *between)
 
 
 async def feed_bounds(connection: Any, feed_num: int) -> tuple[int, int] | None:
@@ -187,6 +203,9 @@ class ChartCalls(PooledCalls):
 
     async def roll_up(self, limit: int) -> int | None:
         return await self._work(roll_up, limit)
+
+    async def expire_minute_sums(self, until_us: int) -> None:
+        await self._work(expiry.expire_minutes, until_us, within_s=expiry.WITHIN_S)
 
     async def last_values(self, user_id: str, feed_ids: Sequence[str]) -> list[Feed]:
         return await self._work(loading.last_values, user_id, feed_ids)

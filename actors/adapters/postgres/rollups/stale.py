@@ -9,14 +9,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from actors.adapters.postgres.chart_queries import HOURS, MINUTES
+from actors.adapters.postgres.chart_pieces import HOURS, MINUTES
 from actors.adapters.postgres.dead_letters import clear
 from actors.adapters.postgres.rollups.isolation import hold_user, subject_of_user, tried
 from actors.adapters.postgres.rollups.sums import COLUMNS, NAMES, PARTS
 from actors.adapters.postgres.wire.plans import plan_each_time
 from protocol.dead_letters import ROLLUPS
 
-TURN = "SELECT true FROM rollup_turn FOR UPDATE SKIP LOCKED"
+# Returns since when there are sums of minutes.
+TURN = "SELECT minutes_since FROM rollup_turn FOR UPDATE SKIP LOCKED"
 
 # Rows of feeds' sums in a portion: per commit that the caller allows (`actors.due.rollups` allows
 # fewer after a turn that was slow or failed), and at most; but never less than one minute of all
@@ -27,27 +28,33 @@ ROWS_MAX = 20_000
 WITHIN_S = 0.25
 
 # A user with stale hours still has rows, because a deletion removes feeds' sums and leaves those of
-# the user. If a portion ends within an hour, the sum of that hour stays stale with the rest.
+# the user. If a portion ends within an hour, the sum of that hour stays stale with the rest. Before
+# $2 there are only hours.
 _NEXT = f"""
-SELECT s.num, s.user_id, s.since, s.until, coalesce((
-    SELECT u.ts FROM user_rollups u WHERE u.user_id = s.user_id AND u.level = {MINUTES}
-        AND u.ts >= s.since AND u.ts < s.until ORDER BY u.ts DESC
-    OFFSET greatest(1, $1 / (SELECT count(*) + 1 FROM feeds f WHERE f.user_id = s.user_id)) - 1
-    LIMIT 1), s.since) AS begin
+SELECT s.num, s.user_id, s.since, s.until, CASE WHEN s.until > $2 THEN coalesce((
+        SELECT u.ts FROM user_minutes u WHERE u.user_id = s.user_id AND u.level = {MINUTES}
+            AND u.ts >= greatest($2, s.since) AND u.ts < s.until AND u.ts >= $2
+        ORDER BY u.ts DESC OFFSET n.units LIMIT 1), greatest($2, s.since))
+    ELSE coalesce((
+        SELECT u.ts FROM user_hours u WHERE u.user_id = s.user_id AND u.level = {HOURS}
+            AND u.ts >= s.since AND u.ts < s.until
+        ORDER BY u.ts DESC OFFSET n.units LIMIT 1), s.since) END AS begin
 FROM (SELECT * FROM user_rollups_stale WHERE NOT held ORDER BY num LIMIT 1) s
+    CROSS JOIN LATERAL (SELECT greatest(1, $1 / (count(*) + 1)) - 1 AS units
+        FROM feeds f WHERE f.user_id = s.user_id) n
 """
 _DONE = """
 SELECT i.user_id FROM unnest($1::text[]) AS i (user_id)
 WHERE NOT EXISTS (SELECT FROM user_rollups_stale s WHERE s.user_id = i.user_id::uuid)
 """
-_FORGET = "DELETE FROM user_rollups WHERE user_id = $1 AND ts >= $2 AND ts < $3"
+_FORGET = "DELETE FROM {sums} WHERE user_id = $1 AND level = {level} AND ts >= $2 AND ts < $3"
 _SUM = f"""
-INSERT INTO user_rollups (user_id, level, ts, {NAMES})
-SELECT $1, level, ts, {COLUMNS} FROM (SELECT level, ts, {PARTS}
-    FROM feeds f CROSS JOIN (VALUES ({MINUTES}), ({HOURS})) l (of) CROSS JOIN LATERAL (
-        SELECT level, ts, {NAMES} FROM feed_rollups r WHERE r.feed_num = f.num
-            AND r.level = l.of AND r.ts >= $2 AND r.ts < $3 OFFSET 0) r
-    WHERE f.user_id = $1 GROUP BY level, ts) g
+INSERT INTO {{sums}} (user_id, level, ts, {NAMES})
+SELECT $1, {{level}}, ts, {COLUMNS} FROM (SELECT ts, {PARTS}
+    FROM feeds f CROSS JOIN LATERAL (
+        SELECT ts, {NAMES} FROM {{parts}} r WHERE r.feed_num = f.num
+            AND r.level = {{level}} AND r.ts >= $2 AND r.ts < $3 OFFSET 0) r
+    WHERE f.user_id = $1 GROUP BY ts) g
 """
 
 
@@ -71,26 +78,33 @@ async def sum_stale(connection: Any, limit: int, again: Sequence[str], now_us: i
 async def _portion(connection: Any, rows: int, now_us: int) -> bool:
     """Return False if nothing was left, or another process has the turn."""
     async with connection.transaction():
-        if not await connection.fetchval(TURN):
+        since_us = await connection.fetchval(TURN)
+        if since_us is None:
             return False
         await plan_each_time(connection)
-        row = await connection.fetchrow(_NEXT, rows)
+        row = await connection.fetchrow(_NEXT, rows, since_us)
         if row is None:
             return False
-        error = await tried(connection, _sum, row)
+        error = await tried(connection, _sum, row, since_us)
         if error is not None:
             await hold_user(connection, str(row["user_id"]), error, now_us)
         return True
 
 
-async def _sum(connection: Any, row: Any) -> None:
+async def _sum(connection: Any, row: Any, since_us: int) -> None:
     """From `begin` to `until`; the rest, from `since` on, stays stale."""
-    part = row["user_id"], row["begin"], row["until"]
-    await connection.execute(_FORGET, *part)
-    await connection.execute(_SUM, *part)
-    if row["begin"] > row["since"]:
+    begin_us, until_us = row["begin"], row["until"]
+    for unit, level, first_us in (
+        ("minutes", MINUTES, max(begin_us, since_us)),
+        ("hours", HOURS, begin_us),
+    ):
+        names = {"sums": f"user_{unit}", "parts": f"feed_{unit}", "level": level}
+        for statement in (_FORGET, _SUM):
+            sql = statement.format(**names)
+            await connection.execute(sql, row["user_id"], first_us, until_us)
+    if begin_us > row["since"]:
         await connection.execute(
-            "UPDATE user_rollups_stale SET until = $2 WHERE num = $1", row["num"], row["begin"]
+            "UPDATE user_rollups_stale SET until = $2 WHERE num = $1", row["num"], begin_us
         )
     else:
         await connection.execute("DELETE FROM user_rollups_stale WHERE num = $1", row["num"])

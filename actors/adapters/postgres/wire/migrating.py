@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from actors.adapters.postgres.wire.partitions import IN_USE, make_partitions
+from actors.adapters.postgres.wire.preparing import prepare
 from protocol.errors import SettingsError
 
 log = structlog.get_logger("roost.store")
@@ -44,11 +45,12 @@ async def migrate(connection: Any) -> list[str]:
 
     Raises:
         SettingsError: the server is too old, or its schema is newer than this program.
-        asyncpg.LockNotAvailableError: somebody uses what must be changed; the rest was not changed.
+        IN_USE: somebody uses what must be changed; the rest was not changed.
     """
     if connection.get_server_version().major * 10_000 < VERSION_MIN:
         raise SettingsError("Roost needs PostgreSQL 15 or newer")
     applied: list[str] = []
+    await prepare(connection)
     while step := await _step(connection):
         applied += step
     try:

@@ -1,8 +1,9 @@
-"""Monthly partitions of readings, created months ahead without delaying anybody.
+"""Partitions by time, created ahead without delaying anybody: months of readings, weeks of sums of
+minutes.
 
-`CREATE TABLE … PARTITION OF` needs a lock that excludes all other use of readings. It waits for
-running queries, and all others wait behind it. So a month is created separately and then attached:
-that locks only the default partition, which has the readings outside of all months. Nobody waits
+`CREATE TABLE … PARTITION OF` needs a lock that excludes all other use of the table. It waits for
+running queries, and all others wait behind it. So a period is created separately and then attached:
+that locks only the default partition, which has the rows outside of all periods. Nobody waits
 longer for a try than `WITHIN`; one that fails is repeated with the next housekeeping.
 """
 
@@ -13,32 +14,79 @@ from typing import Any
 import asyncpg
 import msgspec
 
-MONTHS_BACK, MONTHS_AHEAD = 12, 3
 LOCK = 0x526F_6F73_75
 WITHIN = "1s"
 
 # The error of a try that would have delayed others.
 IN_USE = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 
-# A month that already has rows in the default partition stays there: moving them would lock out the
-# writer, and they are found nevertheless.
+# Weeks begin on Mondays.
+MONDAY = "timestamptz '2001-01-01 00:00+00'"
+
+
+class Partitioned(msgspec.Struct, frozen=True, kw_only=True):
+    """A table, and which of its partitions there should be.
+
+    Attributes:
+        now: SQL for the begin of the period of now.
+        every: the length of a period.
+        named: how a period's begin ends the name of its partition.
+        floor: SQL for the time before which nothing is kept.
+    """
+
+    table: str
+    now: str
+    every: str
+    back: int
+    ahead: int
+    named: str
+    floor: str
+
+
+MONTHS = Partitioned(
+    table="feed_values",
+    now="date_trunc('month', now())",
+    every="1 month",
+    back=12,
+    ahead=3,
+    named="YYYY_MM",
+    floor="'-infinity'",
+)
+WEEKS = [
+    Partitioned(
+        table=table,
+        now=f"date_bin('7 days', now(), {MONDAY})",
+        every="7 days",
+        back=1,
+        ahead=2,
+        named="YYYY_MM_DD",
+        floor="(SELECT minutes_since FROM rollup_turn)",
+    )
+    for table in ("feed_minutes", "user_minutes")
+]
+
+# A period that already has rows in the default partition stays there: moving them would lock out
+# others, and they are found nevertheless. One partition may have all times before a date.
 _MISSING = """
-SELECT 'feed_values_' || to_char(m, 'YYYY_MM') AS name, m::text AS since,
-    (m + interval '1 month')::text AS until, m > now() AS is_ahead
-FROM generate_series(date_trunc('month', now()) - make_interval(months => $1),
-    date_trunc('month', now()) + make_interval(months => $2), '1 month') AS m
-WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'feed_values'::regclass
-        AND inhrelid = to_regclass('feed_values_' || to_char(m, 'YYYY_MM')))
-    AND NOT EXISTS (SELECT FROM feed_values_default
-        WHERE ts >= m AND ts < m + interval '1 month')
+SELECT '{table}_' || to_char(m, '{named}') AS name, m::text AS since,
+    (m + interval '{every}')::text AS until, m > now() AS is_ahead
+FROM generate_series({now} - $1::integer * interval '{every}',
+    {now} + $2::integer * interval '{every}', '{every}') AS m
+WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = '{table}'::regclass
+        AND inhrelid = to_regclass('{table}_' || to_char(m, '{named}')))
+    AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = '{table}'::regclass
+        AND c.relname ~ '_before_' AND to_date(right(c.relname, 10), 'YYYY_MM_DD') > m)
+    AND NOT EXISTS (SELECT FROM {table}_default WHERE ts >= m AND ts < m + interval '{every}')
+    AND m + interval '{every}' > {floor}
 """
 
 _ATTACH = """
-ALTER TABLE feed_values ATTACH PARTITION {name} FOR VALUES FROM ('{since}') TO ('{until}')
+ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{since}') TO ('{until}')
 """
 
 
-class Month(msgspec.Struct, frozen=True):
+class Period(msgspec.Struct, frozen=True):
     """A partition: its table, its times as PostgreSQL writes them, and whether it is in the
     future."""
 
@@ -49,7 +97,7 @@ class Month(msgspec.Struct, frozen=True):
 
     @property
     def elsewhere(self) -> str:
-        """A constraint of the default partition: it has no reading of this month."""
+        """A constraint of the default partition: it has no row of this period."""
         return f"not_{self.name}"
 
 
@@ -59,45 +107,52 @@ async def make_partitions(connection: Any) -> None:
     Raises:
         IN_USE: somebody uses what would have to be locked.
     """
-    for row in await connection.fetch(_MISSING, MONTHS_BACK, MONTHS_AHEAD):
-        await _make(connection, Month(**row))
+    for each in (MONTHS, *WEEKS):
+        missing = _MISSING.format(**msgspec.structs.asdict(each))
+        for row in await connection.fetch(missing, each.back, each.ahead):
+            await _make(connection, each.table, Period(**row))
 
 
-async def _make(connection: Any, month: Month) -> None:
-    async with _step(connection):
+async def _make(connection: Any, table: str, period: Period) -> None:
+    async with step(connection):
         await connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {month.name} (LIKE feed_values INCLUDING ALL)"
+            f"CREATE TABLE IF NOT EXISTS {period.name} (LIKE {table} INCLUDING ALL)"
         )
-    if month.is_ahead:
-        await _promise_nothing_there(connection, month)
-    async with _step(connection):
-        values = {"name": month.name, "since": month.since, "until": month.until}
-        await connection.execute(_ATTACH.format(**values))
+    if period.is_ahead:
+        await _promise_nothing_there(connection, table, period)
+    async with step(connection):
+        values = {"name": period.name, "since": period.since, "until": period.until}
+        await connection.execute(_ATTACH.format(table=table, **values))
         # The bounds of the partition guarantee it from now on.
         await connection.execute(
-            f"ALTER TABLE feed_values_default DROP CONSTRAINT IF EXISTS {month.elsewhere}"
+            f"ALTER TABLE {table}_default DROP CONSTRAINT IF EXISTS {period.elsewhere}"
         )
 
 
-async def _promise_nothing_there(connection: Any, month: Month) -> None:
+async def _promise_nothing_there(connection: Any, table: str, period: Period) -> None:
     """Because of this constraint, the default partition is scanned while others use it, and not
-    while it is locked. Only for a future month: readings of the present would be refused if the
+    while it is locked. Only for a future period: rows of the present would be refused if the
     attempt failed halfway."""
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM feed_values_default)"):
+    if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table}_default)"):
         return
-    name = month.elsewhere
-    async with _step(connection):
+    check = f"ts < '{period.since}' OR ts >= '{period.until}'"
+    await promise(connection, f"{table}_default", period.elsewhere, check)
+
+
+async def promise(connection: Any, table: str, name: str, check: str) -> None:
+    """Add a constraint, and validate it while others use the table. Not inside a transaction."""
+    async with step(connection):
         await connection.execute(
-            f"ALTER TABLE feed_values_default DROP CONSTRAINT IF EXISTS {name}, ADD CONSTRAINT"
-            f" {name} CHECK (ts < '{month.since}' OR ts >= '{month.until}') NOT VALID"
+            f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, ADD CONSTRAINT"
+            f" {name} CHECK ({check}) NOT VALID"
         )
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute(f"ALTER TABLE feed_values_default VALIDATE CONSTRAINT {name}")
+        await connection.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
 
 @asynccontextmanager
-async def _step(connection: Any) -> AsyncIterator[None]:
+async def step(connection: Any) -> AsyncIterator[None]:
     """A transaction, one at a time among all processes, that waits and works for a second at
     most."""
     async with connection.transaction():

@@ -4,6 +4,7 @@ import random
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import trio
 
 from actors.adapters.memory.clocks import ManualClock
@@ -11,6 +12,7 @@ from actors.due.tidying import TIDY_AGAIN_MAX_S, TIDY_EVERY_S, keep_tidy
 from actors.ingest.refusal_budget import RefusalLimits
 from actors.ports.charts import Expired
 from actors.runtime.supervisor import Supervisor
+from protocol.rest.charts import DAY_US
 
 
 class Part:
@@ -37,7 +39,10 @@ async def test_a_part_that_fails_ends_neither_the_others_nor_the_process_and_is_
     rows.error = RuntimeError("permission denied for table tickets")  # of a kind nobody foresaw
     supervisor = Supervisor(nursery, ManualClock(), random.Random(1))
     store: Any = SimpleNamespace(
-        tidy=lambda days: rows(), expire_history=history, trim_rejections=trim
+        tidy=lambda days: rows(),
+        expire_history=history,
+        trim_rejections=trim,
+        expire_minute_sums=Part(),
     )
     library: Any = SimpleNamespace(settle_all=media)
     keep_tidy(supervisor, store, ManualClock(), library, RefusalLimits.usual())
@@ -50,3 +55,30 @@ async def test_a_part_that_fails_ends_neither_the_others_nor_the_process_and_is_
     await trio.sleep(TIDY_AGAIN_MAX_S + 20)
     assert rows.done == 1
     assert supervisor.health.degraded() == {}
+
+
+@pytest.mark.parametrize(("days", "expired"), [(35, [35]), (1, [1]), (0, [])])
+async def test_sums_of_minutes_expire_at_midnight_after_so_many_days_or_never(
+    autojump_clock: Any, nursery: trio.Nursery, days: int, expired: list[int]
+) -> None:
+    clock, asked = ManualClock(), []
+    part = Part()
+
+    async def expire(until_us: int) -> None:
+        await part()
+        asked.append(until_us)
+
+    store: Any = SimpleNamespace(
+        tidy=part, expire_history=part, trim_rejections=part, expire_minute_sums=expire
+    )
+    keep_tidy(
+        Supervisor(nursery, clock, random.Random(1)),
+        store,
+        clock,
+        SimpleNamespace(settle_all=part),  # type: ignore[arg-type]
+        RefusalLimits.usual(),
+        minute_sums_days=days,
+    )
+    await trio.sleep(1)
+    today_us = clock.now_us() // DAY_US * DAY_US
+    assert asked == [today_us - each * DAY_US for each in expired]
