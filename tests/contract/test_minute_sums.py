@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+import trio
 
 from actors.adapters.postgres import chart_queries
 from actors.adapters.postgres.rollups import expiry
@@ -111,6 +112,27 @@ async def test_nobody_waits_longer_than_a_second_for_a_week_to_be_dropped(
     await scene.fetch("COMMIT")
     await scene.store.expire_minute_sums(now_us - 20 * DAY)
     assert len(await scene.fetch(_PARTS)) < len(weeks)
+
+
+async def test_what_is_of_one_week_touches_no_other(six_weeks: tuple[Scene, int]) -> None:
+    """A plan that visits all weeks would lock them all, and cost the more the longer they are
+    kept."""
+    scene, now_us = six_weeks
+    (first, *_) = [name for (name,) in await scene.fetch(_PARTS)]
+    await scene.fetch("BEGIN")
+    for table in (first, first.replace("feed", "user")):
+        await scene.fetch(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    store, num = scene.home.store, scene.home.feeds["number"].num
+    with trio.fail_after(15):
+        await scene.home.commit(of(scene.home.reading(1.5, now_us)))
+        assert await store.roll_up(100) == 0
+        for bucket_s in (60, 3_600):
+            asked = now_us - 2 * DAY, now_us + HOUR, bucket_s
+            found = await store.feed_buckets(num, *asked)
+            assert sum(bucket.count for bucket in found) == 4
+            assert await store.user_buckets(USER, *asked) == found
+        assert await store.delete_history(num, now_us - HOUR, None) == 2
+    await scene.fetch("ROLLBACK")
 
 
 async def test_minutes_outside_of_all_weeks_are_deleted_in_portions(

@@ -107,6 +107,7 @@ def draw(seed: int) -> Plan:
     # A crowd has more than these bounds. The name leaves the plans of `found_at.json` as they were.
     if not crowd:
         steps += hoarding.draw(random.Random(f"hamsters {seed}"), DURATION_S)
+    steps += expiries(random.Random(f"minutes {seed}"))
     steps += protections(random.Random(f"app codes {seed}"))
     return Plan(
         seed=seed,
@@ -185,6 +186,20 @@ def histories(rng: random.Random) -> list[AnyStep]:
                 )
             )
     return steps
+
+
+def expiries(rng: random.Random) -> list[AnyStep]:
+    """In one plan of three, sums of minutes expire before some or all of what histories bring."""
+    if rng.random() >= 1 / 3:
+        return []
+    return [
+        Fault(
+            at_s=round(rng.uniform(0, DURATION_S), 3),
+            kind="minutes expire",
+            seconds=rng.choice((0.0, 3_600.0, 30_000.0, 70_000.0)),
+        )
+        for _ in range(rng.randint(1, 3))
+    ]
 
 
 def struggles(rng: random.Random, many: int) -> list[AnyStep]:

@@ -16,6 +16,7 @@ import trio
 from actors.adapters.memory.broker.line import no_latency
 from actors.adapters.memory.store.fates import CALL_FATES
 from actors.adapters.memory.store.line import COMMIT_FATES, WORK_S
+from protocol.times import SECOND_US
 from web.ops.readiness import assess
 
 if TYPE_CHECKING:
@@ -264,6 +265,14 @@ async def sums_fail(world: "World", seconds: float, target: str) -> None:
     await world.poison.spoil_minute(seconds)
 
 
+async def minutes_expire(world: "World", seconds: float, target: str) -> None:
+    """Sums of minutes that are older than so many seconds are kept no longer."""
+    store, before_us = world.store, world.store.minutes_since
+    await store.expire_minute_sums(world.clock.peek_us() - round(seconds * SECOND_US))
+    if store.minutes_since > before_us:
+        world.trace.fault("rollup: minutes expired", f"{seconds:g} s ago")
+
+
 async def delivery_spoiled(world: "World", seconds: float, target: str) -> None:
     await world.poison.spoil_delivery(seconds)
 
@@ -315,6 +324,7 @@ ACTS: dict[str, Act] = {
     "alarm spoiled": alarm_spoiled,
     "session spoiled": session_spoiled,
     "sums fail": sums_fail,
+    "minutes expire": minutes_expire,
     "delivery spoiled": delivery_spoiled,
     "junk notices": junk_notices,
     "actor crash": partial(actor_crash, 1),
@@ -350,6 +360,7 @@ KINDS = (
     "alarm: bad row",
     "session: bad row",
     "rollup: sums fail",
+    "rollup: minutes expired",
     "database: junk notices",
     "device: floods",
     "device shut out",

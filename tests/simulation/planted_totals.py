@@ -53,6 +53,36 @@ def late_is_lost(patch: Patch) -> None:
     patch.setattr(RollupTables, "_note_minutes", mistaken)
 
 
+@plant("a late reading of a time whose minutes expired is not summed up")
+def late_after_expiry(patch: Patch) -> None:
+    """Its minute has no sum, and nobody thinks of its hour."""
+    sum_minute = RollupTables._sum_minute
+
+    def mistaken(self: RollupTables, num: int, us: int, user_id: str) -> None:
+        if us >= self.minutes_since:
+            sum_minute(self, num, us, user_id)
+
+    patch.setattr(RollupTables, "_sum_minute", mistaken)
+
+
+@plant("hours are made of minutes that expired")
+def hours_of_nothing(patch: Patch) -> None:
+    """What is summed up again of before has only what came since."""
+    sum_feed = RollupTables._sum_feed
+
+    def mistaken(self: RollupTables, num: int, us: int, unit_us: int) -> None:
+        since, self.minutes_since = self.minutes_since, 0
+        sum_feed(self, num, us, unit_us)
+        self.minutes_since = since
+
+    patch.setattr(RollupTables, "_sum_feed", mistaken)
+
+
+@plant("charts look for minutes that expired")
+def expired_charts(patch: Patch) -> None:
+    patch.setattr(RollupTables, "_units", lambda self, us: (60_000_000, 3_600_000_000))
+
+
 @plant("the sums of a deleted feed are kept")
 def kept_sums(patch: Patch) -> None:
     def mistaken(self: RollupTables, feed: Feed) -> None:

@@ -32,24 +32,24 @@ from protocol.rest.stats import Counts
 
 # Late minutes per commit that the caller allows: as many as an import brings at once.
 LATE_EACH = 20
-# $1 and $2 are feeds and their time units, numbered since 1970; $3 and $4 the first and the last of
-# these times, so that no other week is touched.
+_AGAIN = ", ".join(f"{name} = excluded.{name}" for name in NAMES.split(", "))
+# $1 and $2 are feeds and their time units, numbered since 1970. All of them are between $3 and $4,
+# which are known when a statement is planned, so that it touches no other week.
 _TOUCHED = """
     SELECT t.feed_num, 'epoch'::timestamptz + t.n * interval '1 {unit}' AS ts
     FROM unnest($1::integer[], $2::integer[]) AS t (feed_num, n)
 """
-_FORGET_FEEDS = """
-DELETE FROM feed_{unit}s r USING ({touched}) t WHERE r.feed_num = t.feed_num AND r.level = {level}
-    AND r.ts = t.ts AND r.ts >= $3 AND r.ts <= $4
-"""
-
 # Each unit by itself (LATERAL with an aggregate): a join first would compare all readings of a feed
-# with all of its minutes.
+# with all of its minutes. Rows are updated, because that leaves the index as it is; those of units
+# without readings go.
 _SUM_FEEDS = f"""
+WITH summed AS MATERIALIZED (SELECT t.feed_num, t.ts, s.* FROM ({{touched}}) t
+    CROSS JOIN LATERAL (SELECT {PARTS} FROM ({{parts}}) p) s),
+emptied AS (DELETE FROM feed_{{unit}}s r USING summed s WHERE r.feed_num = s.feed_num
+    AND r.level = {{level}} AND r.ts = s.ts AND r.ts >= $3 AND r.ts < $4 AND s.count IS NULL)
 INSERT INTO feed_{{unit}}s (feed_num, level, ts, {NAMES})
-SELECT feed_num, {{level}}, ts, {COLUMNS}
-FROM ({{touched}}) t CROSS JOIN LATERAL (SELECT {PARTS} FROM ({{parts}}) p) s
-WHERE count > 0 AND ts >= $3 AND ts <= $4
+SELECT feed_num, {{level}}, ts, {COLUMNS} FROM summed WHERE count > 0
+ON CONFLICT (feed_num, level, ts) DO UPDATE SET {_AGAIN}
 """
 _OF_READINGS = f"""
     SELECT {ONE} FROM (SELECT {VALUE} AS v FROM feed_values f WHERE f.feed_num = t.feed_num
@@ -58,7 +58,7 @@ _OF_READINGS = f"""
 _OF_MINUTES = f"""
     SELECT {NAMES} FROM feed_minutes r WHERE r.feed_num = t.feed_num AND r.level = {MINUTES}
         AND r.ts >= t.ts AND r.ts < t.ts + interval '1 hour'
-        AND r.ts >= $3 AND r.ts < $4::timestamptz + interval '1 hour'
+        AND r.ts >= $3 AND r.ts < $4
 """
 _SUM_USERS = f"""
 WITH touched AS MATERIALIZED (SELECT DISTINCT f.user_id, t.ts FROM ({{touched}}) t
@@ -66,13 +66,12 @@ WITH touched AS MATERIALIZED (SELECT DISTINCT f.user_id, t.ts FROM ({{touched}})
 summed AS MATERIALIZED (SELECT t.user_id, t.ts, s.* FROM touched t CROSS JOIN LATERAL (
     SELECT {PARTS} FROM feeds f JOIN feed_{{unit}}s r ON r.feed_num = f.num
     WHERE f.user_id = t.user_id AND r.level = {{level}} AND r.ts = t.ts
-        AND r.ts >= $3 AND r.ts <= $4) s),
+        AND r.ts >= $3 AND r.ts < $4) s),
 emptied AS (DELETE FROM user_{{unit}}s u USING summed s WHERE u.user_id = s.user_id
-    AND u.level = {{level}} AND u.ts = s.ts AND u.ts >= $3 AND u.ts <= $4 AND s.count IS NULL)
-INSERT INTO user_{{unit}}s AS u (user_id, level, ts, {NAMES})
+    AND u.level = {{level}} AND u.ts = s.ts AND u.ts >= $3 AND u.ts < $4 AND s.count IS NULL)
+INSERT INTO user_{{unit}}s (user_id, level, ts, {NAMES})
 SELECT user_id, {{level}}, ts, {COLUMNS} FROM summed WHERE count > 0
-ON CONFLICT (user_id, level, ts) DO UPDATE SET count = excluded.count, sum = excluded.sum,
-    mean = excluded.mean, min = excluded.min, max = excluded.max
+ON CONFLICT (user_id, level, ts) DO UPDATE SET {_AGAIN}
 """
 
 _COUNTS = """
@@ -128,8 +127,8 @@ async def _sum(connection: Any, level: int, parts: str, touched: Sequence[tuple[
         return
     unit, unit_us = ("minute", MINUTE_US) if level == MINUTES else ("hour", HOUR_US)
     which, times = _TOUCHED.format(unit=unit), [n for _, n in touched]
-    between = min(times) * unit_us, max(times) * unit_us
-    for statement in (_FORGET_FEEDS, _SUM_FEEDS, _SUM_USERS):
+    between = min(times) * unit_us, (max(times) + 1) * unit_us
+    for statement in (_SUM_FEEDS, _SUM_USERS):
         sql = statement.format(touched=which, level=level, unit=unit, parts=parts.format(unit=unit))
         await connection.execute(sql, *rows.columns(touched, 2), *between)
 

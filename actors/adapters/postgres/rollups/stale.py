@@ -27,21 +27,16 @@ ROWS_MAX = 20_000
 # After this time no further portion is begun in this turn.
 WITHIN_S = 0.25
 
-# A user with stale hours still has rows, because a deletion removes feeds' sums and leaves those of
-# the user. If a portion ends within an hour, the sum of that hour stays stale with the rest. Before
-# $2 there are only hours.
-_NEXT = f"""
-SELECT s.num, s.user_id, s.since, s.until, CASE WHEN s.until > $2 THEN coalesce((
-        SELECT u.ts FROM user_minutes u WHERE u.user_id = s.user_id AND u.level = {MINUTES}
-            AND u.ts >= greatest($2, s.since) AND u.ts < s.until AND u.ts >= $2
-        ORDER BY u.ts DESC OFFSET n.units LIMIT 1), greatest($2, s.since))
-    ELSE coalesce((
-        SELECT u.ts FROM user_hours u WHERE u.user_id = s.user_id AND u.level = {HOURS}
-            AND u.ts >= s.since AND u.ts < s.until
-        ORDER BY u.ts DESC OFFSET n.units LIMIT 1), s.since) END AS begin
+_NEXT = """
+SELECT s.num, s.user_id, s.since, s.until, (SELECT count(*) FROM feeds f
+    WHERE f.user_id = s.user_id) AS feeds
 FROM (SELECT * FROM user_rollups_stale WHERE NOT held ORDER BY num LIMIT 1) s
-    CROSS JOIN LATERAL (SELECT greatest(1, $1 / (count(*) + 1)) - 1 AS units
-        FROM feeds f WHERE f.user_id = s.user_id) n
+"""
+# A user with stale hours still has rows, because a deletion removes feeds' sums and leaves those of
+# the user. If a portion ends within an hour, the sum of that hour stays stale with the rest.
+_BEGIN = """
+SELECT ts FROM {sums} WHERE user_id = $1 AND level = {level} AND ts >= $2 AND ts < $3
+ORDER BY ts DESC OFFSET $4 LIMIT 1
 """
 _DONE = """
 SELECT i.user_id FROM unnest($1::text[]) AS i (user_id)
@@ -82,18 +77,32 @@ async def _portion(connection: Any, rows: int, now_us: int) -> bool:
         if since_us is None:
             return False
         await plan_each_time(connection)
-        row = await connection.fetchrow(_NEXT, rows, since_us)
+        row = await connection.fetchrow(_NEXT)
         if row is None:
             return False
-        error = await tried(connection, _sum, row, since_us)
+        error = await tried(connection, _sum, row, rows, since_us)
         if error is not None:
             await hold_user(connection, str(row["user_id"]), error, now_us)
         return True
 
 
-async def _sum(connection: Any, row: Any, since_us: int) -> None:
+async def _begin(connection: Any, row: Any, rows: int, since_us: int) -> int:
+    """Where a portion of so many rows begins, which ends with what is stale. Before `since_us`
+    there are only hours."""
+    level, first_us = MINUTES, max(row["since"], since_us)
+    if row["until"] <= since_us:
+        level, first_us = HOURS, row["since"]
+    sql = _BEGIN.format(sums="user_minutes" if level == MINUTES else "user_hours", level=level)
+    units = max(1, rows // (row["feeds"] + 1))
+    found: int | None = await connection.fetchval(
+        sql, row["user_id"], first_us, row["until"], units - 1
+    )
+    return first_us if found is None else found
+
+
+async def _sum(connection: Any, row: Any, rows: int, since_us: int) -> None:
     """From `begin` to `until`; the rest, from `since` on, stays stale."""
-    begin_us, until_us = row["begin"], row["until"]
+    begin_us, until_us = await _begin(connection, row, rows, since_us), row["until"]
     for unit, level, first_us in (
         ("minutes", MINUTES, max(begin_us, since_us)),
         ("hours", HOURS, begin_us),
