@@ -29,6 +29,10 @@ app = App(
 COMMANDS = {
     "user": ("store_commands:user_app", "Users."),
     "device": ("store_commands:device_app", "Devices."),
+    "cert": (
+        "cert_commands:cert_app",
+        "A private CA and its certificates, for trying out TLS.",
+    ),
     "migrate": ("store_commands:migrate", "Update the database schema."),
     "dead-letters": (
         "store_commands:dead_letters",
