@@ -27,6 +27,7 @@ from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Binds, check_binds
 from roost.shutdown import CONNECTIONS, Closing
 from roost.sql_watch import watch_readers
+from roost.tls.certificates import TlsFiles, read_certificates
 from web.http.context import WebSettings
 
 PARTITIONS_MAX = 64
@@ -34,6 +35,7 @@ PARTITIONS_MAX = 64
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     binds: Binds
+    tls: TlsFiles | None = None
     data_dir: Path
     database_url: str
     mqtt_url: str
@@ -54,6 +56,7 @@ async def serve(settings: ServeSettings) -> None:
     if not 0 <= settings.mqtt_partitions <= PARTITIONS_MAX:
         raise SettingsError(f"MQTT partitions: 0 to {PARTITIONS_MAX}")
     await check_binds(settings.binds)
+    certificates = await read_certificates(settings.tls)
     many = settings.mqtt_partitions
     out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
     plans = partition_plans(many, out) if many else plain_plans(out, is_seen=settings.retained_stay)
@@ -91,7 +94,15 @@ async def serve(settings: ServeSettings) -> None:
             mail=settings.mail,
             retained=MqttRetained(broker, many),
         )
-        await run_until_signal(ports, web, settings.binds, where, serve_ready, settings.ingest)
+        await run_until_signal(
+            ports,
+            web,
+            settings.binds,
+            where,
+            serve_ready,
+            settings.ingest,
+            certificates=certificates,
+        )
 
 
 def _kept_secret(path: Path) -> str:

@@ -6,7 +6,9 @@
   a send has a deadline.
 - A WebSocket message is buffered before its size is checked, also when it is compressed. Here the
   size is checked first, and compression is never agreed.
-- HTTP/2 without TLS is an unwanted attack surface. Here it is switched off.
+- HTTP/2 without TLS is an unwanted attack surface. Here it is switched off; for HTTP/2 over TLS see
+  `roost.http2`.
+- The end of a TLS connection waits until its client has read everything. Here it has a deadline.
 - What follows an answer (the next request, the close, the idle time-out) runs in the request's own
   task, which Quart cancels in the middle. Then the connection stays open for ever, and further
   requests on it are not answered (as in its #25). Here that part is shielded.
@@ -22,8 +24,11 @@ Guarded by `tests/contract/guards/test_hypercorn.py`, `tests/unit/roost/test_htt
 """
 
 import os
+import ssl
 from typing import Any
 
+import hypercorn.protocol
+import hypercorn.protocol.h2
 import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 import hypercorn.trio.run
@@ -35,6 +40,7 @@ from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ConnectionState
 
+from roost.http2 import BoundedH2, WaitingBuffer
 from roost.socket_ends import WRITE_NOW, PatientStream
 from web.http.connections import Connections, Place
 
@@ -42,14 +48,27 @@ log = structlog.get_logger("roost.web")
 
 # A client that reads nothing for so long has gone, whatever its socket says.
 SEND_WITHIN_S = 30.0
+CLOSE_WITHIN_S = 1.0
 
 
 class ServerConfig(Config):
-    """hypercorn's configuration, and which connections may stay."""
+    """hypercorn's configuration, and which connections may stay.
 
-    def __init__(self, connections: Connections) -> None:
+    Args:
+        tls: None: without TLS.
+    """
+
+    def __init__(self, connections: Connections, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
         self.connections = connections
+        self._tls = tls
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self._tls is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        return self._tls
 
 
 class ContainedServer(TCPServer):
@@ -77,7 +96,7 @@ class ContainedServer(TCPServer):
         finally:
             self.place.leave()
             # A cancellation leaves hypercorn's own close incomplete.
-            with trio.move_on_after(1, shield=True):
+            with trio.move_on_after(CLOSE_WITHIN_S, shield=True):
                 await trio.aclose_forcefully(self.stream)
 
     async def _read_data(self) -> None:
@@ -90,7 +109,12 @@ class ContainedServer(TCPServer):
         said, _ = getattr(self.protocol.protocol.connection, "trailing_data", (b"", False))
         if said and self.place is not None and not self.context.terminated.is_set():
             self.place.slow_head()
-        await super()._initiate_server_close()
+        with trio.move_on_after(CLOSE_WITHIN_S):
+            await super()._initiate_server_close()
+
+    async def _close(self) -> None:
+        with trio.move_on_after(CLOSE_WITHIN_S):
+            await super()._close()
 
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, Updated) and self.place is not None:
@@ -172,6 +196,8 @@ def _agree_to_nothing(*offered: object) -> None:
 
 PATCHES: tuple[tuple[Any, str, Any], ...] = (
     (hypercorn.trio.run, "TCPServer", ContainedServer),
+    (hypercorn.protocol, "H2Protocol", BoundedH2),
+    (hypercorn.protocol.h2, "StreamBuffer", WaitingBuffer),
     (hypercorn.protocol.ws_stream, "WebsocketBuffer", BoundedBuffer),
     (hypercorn.protocol.h11, "WSStream", PatientStream),
     (hypercorn.protocol.ws_stream, "server_extensions_handshake", _agree_to_nothing),

@@ -12,7 +12,6 @@ DataDir = Annotated[
     Path, Parameter(help="Directory of the database, the broker, the media and the secrets.")
 ]
 Http = Annotated[str, Parameter(help="Address of the dashboard and the API: HOST:PORT.")]
-Mqtt = Annotated[str, Parameter(help="Address for devices: HOST:PORT.")]
 MqttConnections = Annotated[int, Parameter(help="Maximum MQTT connections in all.")]
 Sql = Annotated[
     str | None,

@@ -19,6 +19,7 @@ from roost.embedded.broker import (
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.interrupting import run
+from roost.mqtt_options import MqttOptions
 from roost.options import (
     DATA_DIR,
     BrokerBytes,
@@ -27,7 +28,6 @@ from roost.options import (
     ListenerClients,
     LogFormat,
     LogLevel,
-    Mqtt,
     MqttConnections,
     Sql,
     Subscriptions,
@@ -40,6 +40,7 @@ from roost.settings import (
     check_retained_readings,
     parse_bind,
 )
+from roost.tls_options import TlsOptions
 from roost.up import UpSettings, up
 from roost.web_options import WebOptions
 
@@ -47,6 +48,8 @@ WEB = WebOptions()
 RATES = RateOptions()
 BUDGET = BudgetOptions()
 BOUNDS = BoundOptions()
+MQTT = MqttOptions()
+TLS = TlsOptions()
 
 
 def _ingest(rates: RateOptions, budget: BudgetOptions) -> IngestBounds:
@@ -62,7 +65,8 @@ def up_command(
     ] = False,
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
-    mqtt: Mqtt = "127.0.0.1:1883",
+    mqtt: MqttOptions = MQTT,
+    tls: TlsOptions = TLS,
     mqtt_connections: MqttConnections = CONNECTIONS_MAX,
     sql: Sql = None,
     mqtt_listener_clients: ListenerClients = CLIENT_IDS_MAX,
@@ -79,9 +83,11 @@ def up_command(
 ) -> None:
     """Run everything on this machine: database, MQTT broker, service."""
     logs.configure(log_level, log_format)
+    files = tls.files(mqtt.mqtt_client_ca)
     settings = UpSettings(
         binds=web.binds(http),
-        mqtt=parse_bind(mqtt, "mqtt"),
+        mqtt=mqtt.settings(has_certificate=files is not None),
+        tls=files,
         mqtt_connections=check_count(mqtt_connections, "MQTT connections", CONNECTIONS_MIN),
         sql=parse_bind(sql, "sql") if sql else None,
         data_dir=data_dir,
@@ -114,6 +120,7 @@ def serve_command(
     ] = None,
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
+    tls: TlsOptions = TLS,
     retained_readings: Annotated[
         str,
         Parameter(
@@ -132,6 +139,7 @@ def serve_command(
     logs.configure(log_level, log_format)
     settings = ServeSettings(
         binds=web.binds(http),
+        tls=tls.files(),
         data_dir=data_dir,
         database_url=check_database_url(database_url),
         mqtt_url=mqtt_url,

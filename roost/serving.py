@@ -38,6 +38,7 @@ from roost.collecting import ShortCollections
 from roost.interrupting import room_for
 from roost.settings import Binds
 from roost.shutdown import run_until_stopped
+from roost.tls.certificates import Certificates
 from roost.web_server import open_web
 from web.http.addresses import Addresses
 from web.http.connections import Connections
@@ -124,6 +125,7 @@ async def run_until_signal(
     bounds: IngestBounds,
     *,
     alone: bool = False,
+    certificates: Certificates | None = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C, then end it in order (`roost.shutdown`).
 
@@ -135,24 +137,28 @@ async def run_until_signal(
         serve_ready: runs beside the service, once it listens.
         alone: no other process can serve the same devices.
         bounds: how much devices and users may send.
+        certificates: None: without TLS.
     """
     lag = LoopLag(time.perf_counter, time.thread_time, held=_report)
-    process = ProcessFigures(lag, logs.dropped, _connections(settings))
+    process = ProcessFigures(lag, logs.dropped, _connections(settings), certificates)
     pulse = Pulse(beat_s=ALONE_BEAT_S, is_alone=True) if alone else Pulse()
 
     def start_beside(beside: trio.Nursery, service: Service, url: str) -> None:
         where.listens(url)
         _keep_in_order(service, settings)
         lag.install()
+        if certificates is not None:
+            _keep_current(service, certificates)
         beside.start_soon(_get_ready, serve_ready, service, url)
 
+    tls = None if certificates is None else certificates.context()
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_listen, signals, stop)
             await run_until_stopped(
                 open_service(ports, pulse=pulse, bounds=bounds),
-                lambda service: open_web(service, settings, binds, process),
+                lambda service: open_web(service, settings, binds, process, tls),
                 start_beside,
                 stop,
                 _ending,
@@ -182,6 +188,11 @@ def _keep_in_order(service: Service, settings: WebSettings) -> None:
         settings.minute_sums_days,
     )
     ShortCollections().begin()
+
+
+def _keep_current(service: Service, certificates: Certificates) -> None:
+    service.supervisor.health.include(lambda: certificates.checks(service.clock.now_us()))
+    service.supervisor.run_essential("certificates", certificates.watch)
 
 
 async def _get_ready(serve_ready: ServeReady, service: Service, url: str) -> None:

@@ -93,6 +93,20 @@ def check_contact(contact: str | None) -> str | None:
     return contact
 
 
+def check_mqtt_address(url: str | None) -> str | None:
+    """`mqtts://mqtt.example:8883`, or None. Raises `SettingsError`."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or parts.username is not None or parts.path not in ("", "/"):
+        raise SettingsError(f"MQTT public URL: {url!r} is not like mqtts://mqtt.example:8883")
+    return url.rstrip("/")
+
+
 def check_base_url(url: str, what: str) -> str:
     """`https://roost.example`, without a path. Raises `SettingsError`."""
     try:

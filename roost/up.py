@@ -31,6 +31,7 @@ from roost.embedded.broker import (
     CONNECTIONS_MAX,
     PARTITIONS,
     SUBSCRIPTIONS_MAX,
+    Doors,
     EmbeddedBroker,
 )
 from roost.embedded.broker_log import read_refusals
@@ -41,10 +42,12 @@ from roost.embedded.postgres import EmbeddedPostgres
 from roost.embedded.server_log import keep_short
 from roost.embedded.watchdog import PATIENCE_S, Probes, Watchdog, Which
 from roost.migrating import migrated
+from roost.mqtt_options import MqttSettings
 from roost.serving import Where, make_ports, run_until_signal
 from roost.settings import Bind, Binds, check_binds, check_free
 from roost.shutdown import CONNECTIONS, Closing
 from roost.sql_watch import watch_readers
+from roost.tls.certificates import Certificates, TlsFiles, read_certificates
 from web.http.context import WebSettings
 
 log = structlog.get_logger("roost")
@@ -52,7 +55,8 @@ log = structlog.get_logger("roost")
 
 class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     binds: Binds
-    mqtt: Bind
+    mqtt: MqttSettings
+    tls: TlsFiles | None = None
     sql: Bind | None = None
     mqtt_connections: int = CONNECTIONS_MAX
     data_dir: Path
@@ -79,10 +83,7 @@ class _Machine:
     disk: Disk
     keepers: dict[Which, Keeper]
     rng: random.Random
-
-    @property
-    def mqtt_url(self) -> str:
-        return f"mqtt://{Bind(self.broker.host, self.broker.port).shown}"
+    certificates: Certificates | None
 
 
 async def up(settings: UpSettings) -> None:
@@ -90,9 +91,10 @@ async def up(settings: UpSettings) -> None:
     await check_binds(settings.binds)  # before servers are started in vain
     if settings.sql is not None:
         await check_free(settings.sql, "SQL")
+    certificates = await read_certificates(settings.tls)
     with data_dir.locked(settings.data_dir) as path:
         check_room(path)
-        machine = _machine(settings, path)
+        machine = _machine(settings, path, certificates)
         async with trio.open_nursery() as servers:
             async with trio.open_nursery() as starting:
                 for keeper in machine.keepers.values():
@@ -106,7 +108,7 @@ async def up(settings: UpSettings) -> None:
             servers.cancel_scope.cancel()
 
 
-def _machine(settings: UpSettings, path: Path) -> _Machine:
+def _machine(settings: UpSettings, path: Path, certificates: Certificates | None) -> _Machine:
     secrets = data_dir.read_secrets(path)
     rng = random.Random()
     postgres = EmbeddedPostgres(
@@ -115,13 +117,21 @@ def _machine(settings: UpSettings, path: Path) -> _Machine:
     broker = EmbeddedBroker(
         path / "broker",
         path / "broker.log",
-        settings.mqtt.host,
-        settings.mqtt.port,
+        settings.mqtt.bind.host,
+        settings.mqtt.bind.port,
         secrets,
         subscriptions=settings.subscriptions_max,
         connections=settings.mqtt_connections,
         size=size_of(path, settings.broker_bytes_max),
+        doors=Doors(
+            certificate=None if certificates is None else certificates.loaded,
+            is_tls=settings.mqtt.is_tls,
+            web=settings.mqtt.web,
+            web_is_tls=settings.mqtt.web_is_tls,
+        ),
     )
+    if certificates is not None:
+        certificates.tell(broker.renew)
     disk = Disk(path, reserve=partial(_reserve, broker))
     keepers: dict[Which, Keeper] = {
         "database": Keeper(postgres, rng, disk.wait_room),
@@ -135,6 +145,7 @@ def _machine(settings: UpSettings, path: Path) -> _Machine:
         disk=disk,
         keepers=keepers,
         rng=rng,
+        certificates=certificates,
     )
 
 
@@ -152,7 +163,7 @@ async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) 
     web = msgspec.structs.replace(
         settings.web,
         jwt_secret=settings.web.jwt_secret or machine.secrets.jwt,
-        mqtt_url=machine.mqtt_url,
+        mqtt_url=settings.mqtt.public_url or machine.broker.url,
     )
     where = Where(web.public_url)
     files_opened = open_media_files(machine.path / "media")
@@ -178,7 +189,14 @@ async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) 
         ready = partial(_serve_ready, settings, machine, where, store, broker, logins)
         # This process has the lock of the data directory.
         await run_until_signal(
-            ports, web, settings.binds, where, ready, settings.ingest, alone=True
+            ports,
+            web,
+            settings.binds,
+            where,
+            ready,
+            settings.ingest,
+            alone=True,
+            certificates=machine.certificates,
         )
 
 
@@ -234,7 +252,10 @@ async def _serve_ready(
         data_dir.note_address(machine.path, where())
     except SettingsError as error:  # a full disk is no reason not to serve
         log.warning("the address was not noted", error=in_words(error))
-    print(f"ready {url} {machine.mqtt_url}", flush=True)
+    print(
+        " ".join(filter(None, ("ready", url, machine.broker.url, machine.broker.web_url))),
+        flush=True,
+    )
     if settings.demo:
         await demo.run(service, machine.broker.address, url, machine.path)
 

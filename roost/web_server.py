@@ -2,6 +2,7 @@
 
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,6 +32,7 @@ CANCELLED_WITHIN_S = 0.5
 PING_S = 20.0
 # From the start of a connection, or the end of an answer, to the end of a request's head.
 HEAD_WITHIN_S = 5
+HANDSHAKE_WITHIN_S = 10
 FRAME_BYTES_MAX = 64 * 1024
 OPS_CONNECTIONS = 64
 RESTART_S, RESTART_MAX_S = 0.5, 5.0
@@ -38,9 +40,17 @@ RESTART_S, RESTART_MAX_S = 0.5, 5.0
 
 @asynccontextmanager
 async def open_web(
-    service: Service, settings: WebSettings, binds: Binds, process: ProcessFigures
+    service: Service,
+    settings: WebSettings,
+    binds: Binds,
+    process: ProcessFigures,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[str]:
-    """Serve the service over HTTP while the block runs; yield the URL that it listens on."""
+    """Serve the service over HTTP while the block runs; yield the URL that it listens on.
+
+    Args:
+        tls: for people; the operators' address is without TLS.
+    """
     await check_binds(binds)
     harden()
     sockets = Sockets()
@@ -54,7 +64,7 @@ async def open_web(
             )
             (ops_url,) = await nursery.start(_serve_again, operators, _config(binds.ops, few), stop)
             log.info("operators' address", url=ops_url)
-        config = _config(binds.http, process.connections)
+        config = _config(binds.http, process.connections, tls)
         (url,) = await nursery.start(_serve_again, app, config, stop)
         try:
             yield url
@@ -67,11 +77,14 @@ async def open_web(
             nursery.cancel_scope.deadline = trio.current_time() + GRACE_S + CANCELLED_WITHIN_S
 
 
-def _config(bind: Bind, connections: Connections) -> ServerConfig:
-    config = ServerConfig(connections)
+def _config(
+    bind: Bind, connections: Connections, tls: ssl.SSLContext | None = None
+) -> ServerConfig:
+    config = ServerConfig(connections, tls)
     config.bind = [bind.shown]
     config.graceful_timeout = GRACE_S
     config.keep_alive_timeout = HEAD_WITHIN_S
+    config.ssl_handshake_timeout = HANDSHAKE_WITHIN_S
     config.websocket_ping_interval = PING_S
     config.websocket_max_message_size = FRAME_BYTES_MAX
     config.accesslog = None  # a token in a URL must not reach a log

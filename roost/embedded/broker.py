@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -15,10 +16,12 @@ from actors.adapters.nats.keys import public_key
 from actors.adapters.nats.lines import NatsAccess
 from protocol.errors import SettingsError, in_words
 from roost.embedded import child
+from roost.embedded.broker_tls import BrokerTls
 from roost.embedded.data_dir import Secrets, write_private
 from roost.embedded.disk import used_bytes
 from roost.interrupting import room_for
 from roost.settings import Bind, check_free, free_port
+from roost.tls.certificates import Loaded
 
 log = structlog.get_logger("roost.broker")
 
@@ -40,7 +43,26 @@ SUBSCRIPTIONS_MAX = 64
 STORE_BYTES = 1 << 30
 CONFIG = "nats.conf"
 READY_TIMEOUT_S = 30.0
+WEB_PATH = "/mqtt"
+# Of Roost's logins that speak NATS.
+OVER_NATS = 'allowed_connection_types: ["STANDARD"]'
 LISTENS_WITHIN_S = 0.2
+
+
+class Doors(msgspec.Struct, frozen=True, kw_only=True):
+    """How clients of the embedded broker come in.
+
+    Attributes:
+        certificate: None: without TLS.
+        is_tls: whether the MQTT listener speaks TLS, and nothing else.
+        web: where MQTT over WebSocket is; None: nowhere.
+        web_is_tls: the same for WebSockets.
+    """
+
+    certificate: Loaded | None = None
+    is_tls: bool = False
+    web: Bind | None = None
+    web_is_tls: bool = False
 
 
 class EmbeddedBroker:
@@ -48,6 +70,7 @@ class EmbeddedBroker:
 
     Attributes:
         size: how many bytes its store may take.
+        web: where MQTT over WebSocket is.
     """
 
     name = "nats-server"
@@ -62,6 +85,7 @@ class EmbeddedBroker:
         subscriptions: int = SUBSCRIPTIONS_MAX,
         connections: int = CONNECTIONS_MAX,
         size: int = STORE_BYTES,
+        doors: Doors = Doors(),  # noqa: B008 (immutable)
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
@@ -70,6 +94,14 @@ class EmbeddedBroker:
         self._secrets = secrets
         self._subscriptions = subscriptions
         self.size = size
+        self._doors = doors
+        self.web = doors.web
+        if doors.web is not None and not doors.web.port:
+            self.web = Bind(doors.web.host, free_port(doors.web.host))
+        self._tls: BrokerTls | None = None
+        if doors.certificate is not None and (doors.is_tls or doors.web_is_tls):
+            self._tls = BrokerTls(data / "tls", doors.certificate)
+        self._process: child.Process | None = None
         self._nats_port = free_port("127.0.0.1")
         self._exe = executable()
         # It may open as many files as Roost: its store needs some of them.
@@ -78,7 +110,22 @@ class EmbeddedBroker:
     @property
     def address(self) -> Address:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        if self._doors.is_tls:
+            assert self._tls is not None
+            return Address(host, self.port, "roost", self._secrets.mqtt, self._tls.context)
         return Address(host, self.port, "roost", self._secrets.mqtt)
+
+    @property
+    def url(self) -> str:
+        """Where devices connect, by the address that it listens on."""
+        scheme = "mqtts" if self._doors.is_tls else "mqtt"
+        return f"{scheme}://{Bind(self.host, self.port).shown}"
+
+    @property
+    def web_url(self) -> str | None:
+        """Where browsers connect; None: nowhere."""
+        scheme = "wss" if self._doors.web_is_tls else "ws"
+        return None if self.web is None else f"{scheme}://{self.web.shown}{WEB_PATH}"
 
     @property
     def access(self) -> NatsAccess:
@@ -93,10 +140,13 @@ class EmbeddedBroker:
         """Start the server and wait until it accepts connections. If this raises, or is cancelled,
         no process is left. Raises `ChildFailed`."""
         await check_free(Bind(self.host, self.port), "MQTT")
+        if self.web is not None:
+            await check_free(self.web, "MQTT over WebSocket")
         config = self._data / CONFIG
         await trio.to_thread.run_sync(self._write, config)  # it waits for the disk
         process = await child.spawn([self._exe, "-c", config], self._log_file)
         if await child.ready(process, self._is_ready, self.stop, READY_TIMEOUT_S):
+            self._process = process
             return process
         raise child.ChildFailed(f"the MQTT broker did not start; see {self._log_file}")
 
@@ -104,11 +154,26 @@ class EmbeddedBroker:
         """In order, or at once if it hangs."""
         await (child.kill(process) if hung else child.stop(process))
 
+    async def renew(self, loaded: Loaded) -> None:
+        """Use another certificate from now on; connections stay. Raises `SettingsError`."""
+        if self._tls is not None:
+            await trio.to_thread.run_sync(self._tls.renew, loaded)
+            if self._process is not None and self._process.poll() is None:
+                self._process.send_signal(signal.SIGHUP)
+
     async def _is_ready(self) -> bool:
-        return await _listens(self.host, self.port) and await _listens("127.0.0.1", self._nats_port)
+        places = [(self.host, self.port), ("127.0.0.1", self._nats_port)]
+        if self.web is not None:
+            places.append((self.web.host, self.web.port))
+        for host, port in places:
+            if not await _listens(host, port):
+                return False
+        return True
 
     def _write(self, config: Path) -> None:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._tls is not None:
+            self._tls.write()
         write_private(config, self._config().encode())
 
     def _room(self) -> int:
@@ -141,13 +206,17 @@ jetstream {{
   max_file_store: {self._room()}
   limits {{ default_max_consumers: {CONSUMERS_MAX} }}
 }}
-mqtt {{ host: "{self.host}", port: {self.port}, ack_wait: "5s", max_ack_pending: 10000 }}
+mqtt {{
+  host: "{self.host}", port: {self.port}, ack_wait: "5s", max_ack_pending: 10000
+  {self._tls_section(self._doors.is_tls, clients=True)}
+}}
+{self._web_section()}
 accounts {{
-  SYS {{ users: [ {{ user: sys, password: "{own.nats_sys}" }} ] }}
+  SYS {{ users: [ {{ user: sys, password: "{own.nats_sys}", {OVER_NATS} }} ] }}
   ROOST {{
     jetstream: enabled
     users: [
-      {{ user: auth, password: "{own.nats_auth}" }},
+      {{ user: auth, password: "{own.nats_auth}", {OVER_NATS} }},
       {{ user: roost, password: "{own.mqtt}" }}
     ]
     mappings: {{
@@ -165,6 +234,17 @@ authorization {{
   timeout: {LOGIN_WITHIN_S}
 }}
 """
+
+    def _tls_section(self, is_tls: bool, *, clients: bool) -> str:
+        return self._tls.section(clients=clients) if is_tls and self._tls is not None else ""
+
+    def _web_section(self) -> str:
+        """The listener takes NATS's own protocol, too (any path but `/mqtt`), with the same
+        logins: nobody is let in by it."""
+        if self.web is None:
+            return ""
+        tls = self._tls_section(self._doors.web_is_tls, clients=False) or "no_tls: true"
+        return f'websocket {{ host: "{self.web.host}", port: {self.web.port}, {tls} }}'
 
 
 def _mapping(kind: str, tail: str) -> str:

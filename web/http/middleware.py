@@ -63,7 +63,7 @@ def install(app: Quart, ids: Ids, origins: Collection[str], *, is_https: bool) -
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers.setdefault("Permissions-Policy", NOTHING)
-        if is_https:
+        if is_https or _is_over_tls(request):
             headers.setdefault("Strict-Transport-Security", f"max-age={HSTS_S}")
         if request.path.startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
@@ -77,6 +77,13 @@ def install(app: Quart, ids: Ids, origins: Collection[str], *, is_https: bool) -
 
     app.before_request(begin)
     app.after_request(end)
+
+
+def _is_over_tls(asked: Request) -> bool:
+    """Whether this server itself speaks TLS to the client. Not for `localhost`: browsers would
+    demand TLS of every other server of that machine for a year."""
+    host = asked.host.rpartition(":")[0] or asked.host
+    return asked.scheme == "https" and host != "localhost" and not host.endswith(".localhost")
 
 
 def _preflight(asked: Request, origins: Collection[str]) -> Response | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
+from typing import Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,10 +18,27 @@ from actors.runtime.histogram import Histogram
 from actors.runtime.loop_lag import LoopLag
 from actors.service import Service
 from protocol.dead_letters import KINDS
+from protocol.times import SECOND_US
 from web.http.connections import Connections
 from web.http.sockets import Sockets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class CertificateFigures(Protocol):
+    """The certificate of this server.
+
+    Attributes:
+        not_after_us: when it ends.
+        reloads: how often newer files were read.
+        trouble: why newer files are not used; "" if they are.
+    """
+
+    @property
+    def not_after_us(self) -> int: ...
+
+    reloads: int
+    trouble: str
 
 
 class ProcessFigures(msgspec.Struct, frozen=True):
@@ -30,11 +48,13 @@ class ProcessFigures(msgspec.Struct, frozen=True):
         lag: of the event loop.
         lines_dropped: log lines without room so far.
         connections: of the web server.
+        certificates: None: without TLS.
     """
 
     lag: LoopLag
     lines_dropped: Callable[[], int]
     connections: Connections
+    certificates: CertificateFigures | None = None
 
 
 class ProcessCollector(Collector):
@@ -62,6 +82,8 @@ class ProcessCollector(Collector):
         for why, count in open_now.closed_for.items():
             closed.add_metric([why], count)
         yield closed
+        if self._process.certificates is not None:
+            yield from _certificate(self._process.certificates)
 
 
 class HouseCollector(Collector):
@@ -240,6 +262,15 @@ class Metrics:
     def page(self) -> bytes:
         page: bytes = generate_latest(self._registry)
         return page
+
+
+def _certificate(certificate: CertificateFigures) -> Iterator[Metric]:
+    ends_s = certificate.not_after_us / SECOND_US
+    what = "When the certificate ends, in Unix time."
+    yield _gauge("roost_tls_certificate_expiry_timestamp_seconds", what, ends_s)
+    yield _counter("roost_tls_reloads", "Newer certificates that were read.", certificate.reloads)
+    what = "1 while newer files of the certificate cannot be used."
+    yield _gauge("roost_tls_reload_failed", what, float(bool(certificate.trouble)))
 
 
 def _histogram(name: str, what: str, values: Histogram) -> Metric:

@@ -29,7 +29,7 @@ class Address:
         port: int,
         username: str | None = None,
         password: str | None = None,
-        tls: bool = False,
+        tls: bool | ssl.SSLContext = False,
     ) -> None:
         self.host = host
         self.port = port
@@ -37,7 +37,7 @@ class Address:
         self.password = password
         # Once, because ten sessions may connect at the same time, and reading the machine's
         # certificates takes 50 ms.
-        self.ssl: ssl.SSLContext | bool = ssl.create_default_context() if tls else False
+        self.ssl = ssl.create_default_context() if tls is True else tls
 
 
 class Client(gmqtt.Client):  # type: ignore[misc]

@@ -21,6 +21,7 @@ import structlog
 from gmqtt.mqtt.constants import MQTTv50
 
 from actors.adapters.mqtt.client import Address, Client, close_client, connect_client
+from actors.adapters.mqtt.reads import bound_reads
 from actors.adapters.mqtt.tcp_acks import acknowledge_at_once
 from actors.adapters.mqtt.window import Pubacks, Window
 from actors.ports.broker import Delivery, Inbox, Publication, SessionPlan
@@ -188,7 +189,7 @@ class Link:
 
     def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
         self._open = True
-        client._connection._transport.max_size = READ_BYTES_MAX
+        bound_reads(client._connection._transport, READ_BYTES_MAX)
         acknowledge_at_once(client._connection._transport, client._connection._protocol)
         self._count_pings()
         self._look()

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import nkeys
 
+from actors.adapters.nats.client_certificates import devices_of, identity
 from actors.adapters.nats.keys import public_key
 from protocol import codec
 from protocol.device.listeners import Listener
@@ -34,6 +35,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         address: the client's.
+        is_certified: the broker has verified a certificate that names this device; then there need
+            be no password.
         nkey: what the answer refers to.
         server: the one that asks.
     """
@@ -44,6 +47,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     nkey: str
     server: str
+    is_certified: bool = False
 
     @property
     def may_be_known(self) -> bool:
@@ -68,13 +72,18 @@ def understood(token: bytes) -> Ask:
     claims = codec.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
     ask = claims["nats"]
     options, client = ask["connect_opts"], ask["client_info"]
+    username = str(options.get("user", ""))
+    client_id = str(client.get("mqtt_id") or "")
+    named = devices_of(ask.get("client_tls") or {})
     return Ask(
-        username=str(options.get("user", "")),
+        # Whoever shows the certificate of a device is this device, and nobody else.
+        username=identity(named, username, client_id) if named else username,
         password=str(options.get("pass", "")),
-        client_id=str(client.get("mqtt_id") or ""),
+        client_id=client_id,
         address=str(client.get("host", "")),
         nkey=str(ask["user_nkey"]),
         server=str(ask["server_id"]["id"]),
+        is_certified=bool(named),
     )
 
 
@@ -90,7 +99,9 @@ def user_of(ask: Ask, logins: Mapping[str, MqttLogin], listeners: Mapping[str, L
 
 
 def is_right(ask: Ask, login: MqttLogin | Listener) -> bool:
-    """Whether the password is that of the login."""
+    """Whether the password is that of the login, or a certificate names its device."""
+    if ask.is_certified:
+        return ask.username == login.username
     return hmac.compare_digest(password_digest(ask.password), login.password_sha256)
 
 

@@ -4,15 +4,17 @@ A release that calls them otherwise, or not at all, fails here.
 """
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import gmqtt.client
 import gmqtt.mqtt.protocol
 import pytest
 import trio
+import trustme
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
 from actors.adapters.asyncio_bridge import Bridge, open_bridge
@@ -88,6 +90,26 @@ class Broker:
         return [body for each, body in self.heard if each == kind]
 
 
+class Tls(NamedTuple):
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def tls() -> Tls:
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return Tls(server, client)
+
+
+async def serve_tls(broker: Broker, context: ssl.SSLContext, stream: trio.SocketStream) -> None:
+    over: Any = trio.SSLStream(stream, context, server_side=True)
+    await broker.serve(over)
+
+
 class Scene:
     """A link that is connected to a broker, and what it tells."""
 
@@ -109,12 +131,17 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    connack: bytes = CONNACK, version: int = MQTTv311, refused: bool = False
+    connack: bytes = CONNACK,
+    version: int = MQTTv311,
+    refused: bool = False,
+    tls: Tls | None = None,
 ) -> AsyncIterator[Scene]:
     broker, inbox = Broker(connack), Recorder()
     async with trio.open_nursery() as nursery, open_bridge("guard") as bridge:
-        listeners = await nursery.start(partial(trio.serve_tcp, broker.serve, 0, host="127.0.0.1"))
-        address = Address("127.0.0.1", listeners[0].socket.getsockname()[1])
+        serve = broker.serve if tls is None else partial(serve_tls, broker, tls.server)
+        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        port = listeners[0].socket.getsockname()[1]
+        address = Address("127.0.0.1", port, tls=False if tls is None else tls.client)
 
         def lost() -> None:
             found.lost += 1
@@ -148,6 +175,34 @@ async def test_a_message_at_qos_1_is_handed_over_and_acknowledged_by_us_alone() 
         await found.do(found.link.acknowledge, [7])
         await found.until(lambda: found.inbox.confirmed == [("guard", 3, 1)])
         assert found.broker.heard == [(PUBACK, b"\x00\x07"), (PINGREQ, b"")]
+
+
+async def test_a_step_reads_no_more_over_tls_than_without(tls: Tls) -> None:
+    """asyncio's TLS layer has a buffer of its own, of 256 kB: other tasks waited eight times as
+    long."""
+    most = 0
+    async with scene(tls=tls) as found:
+        connection = found.link._client._connection
+        receive = connection._protocol.data_received
+
+        def seen(data: bytes) -> None:
+            nonlocal most
+            most = max(most, len(data))
+            receive(data)
+
+        connection._protocol.data_received = seen
+        many = 5_000
+        await found.broker.say(publication(qos=1, body=b"x" * 100) * many)
+        await found.until(lambda: len(found.inbox.deliveries) == many)
+        await found.do(found.link.acknowledge, [7])
+        await found.until(lambda: found.broker.of(PUBACK))
+    assert 0 < most <= READ_BYTES_MAX
+
+
+async def test_a_connection_over_tls_is_cut_like_any_other(tls: Tls) -> None:
+    async with scene(tls=tls) as found:
+        await found.do(found.link.abort)
+        await found.until(lambda: found.lost)
 
 
 async def test_an_answer_to_a_ping_of_gmqtt_s_own_tells_of_what_went_before_it(
