@@ -155,7 +155,13 @@ class EmbeddedBroker:
         await (child.kill(process) if hung else child.stop(process))
 
     async def renew(self, loaded: Loaded) -> None:
-        """Use another certificate from now on; connections stay. Raises `SettingsError`."""
+        """Use another certificate from now on. Roost's own connections stay. The server closes
+        those of all clients that logged in by callout, which connect again: when it reads its
+        configuration, it takes them for clients whose account has changed.
+
+        Raises:
+            SettingsError: the files cannot be written.
+        """
         if self._tls is not None:
             await trio.to_thread.run_sync(self._tls.renew, loaded)
             if self._process is not None and self._process.poll() is None:

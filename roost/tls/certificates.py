@@ -2,7 +2,7 @@
 
     certificates = Certificates(TlsFiles(cert, key))   # raises SettingsError
     certificates.context()                             # for the web server: always the newest
-    certificates.tell(broker.renew)                    # called with each new one
+    certificates.tell(broker.renew)                    # called with each other one
     await certificates.watch()
 
 New files that do not work change nothing: the earlier certificate stays in use, the log and
@@ -113,17 +113,19 @@ class Certificates:
             return
         try:
             loaded, context = await trio.to_thread.run_sync(_load, self.files)
-            for told in self._told:
-                await told(loaded)
+            if loaded != self.loaded:
+                for told in self._told:
+                    await told(loaded)
         except RoostError as error:
             told_before, self.trouble = self.trouble, in_words(error)
             if self.trouble != told_before or always:
                 log.error("new certificate not used", error=self.trouble)
             return
-        self.loaded, self._current = loaded, context
         self._seen, self.trouble = signature, ""
-        self.reloads += 1
-        log.info("new certificate", **self._shown())
+        if loaded != self.loaded:
+            self.loaded, self._current = loaded, context
+            self.reloads += 1
+            log.info("new certificate", **self._shown())
 
     def _shown(self) -> dict[str, str]:
         pair = self.loaded.pair

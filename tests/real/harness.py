@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -47,7 +48,11 @@ def eventually(
 
 
 class Roost:
-    """A running service; it can be killed and started again on the same data and ports."""
+    """A running service; it can be killed and started again on the same data and ports.
+
+    Attributes:
+        ca: what its HTTP clients trust; None: what the machine trusts.
+    """
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
@@ -60,11 +65,13 @@ class Roost:
         self.was_stopped = False  # by SIGSTOP, which makes its steps look long
         self.looked_at = 0  # how much of its log was checked for steps that held the loop
         self.closing = ExitStack()  # connections of its clients
+        self.ca: Path | None = None
 
     def start(self) -> None:
         http = self.url.rpartition(":")[2] or "0"
         command = [str(ROOST), "up", "--data-dir", str(self.data_dir), "--http", f":{http}"]
-        command += ["--mqtt", f":{self.mqtt_port}", "--log-format", "json", *self.options]
+        mqtt = "--mqtts" if "--tls-cert" in self.options else "--mqtt"
+        command += [mqtt, f":{self.mqtt_port}", "--log-format", "json", *self.options]
         since = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -94,6 +101,10 @@ class Roost:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status
+
+    def trust(self) -> ssl.SSLContext | None:
+        """For one client: httpx sets in it which protocols it speaks."""
+        return None if self.ca is None else ssl.create_default_context(cafile=self.ca)
 
     @property
     def log(self) -> str:
@@ -170,7 +181,8 @@ class Person:
         self.roost = roost
         self.email = email
         account = {"email": email, "password": PASSWORD}
-        self.http = roost.closing.enter_context(httpx.Client(timeout=WAIT_S))
+        trust = roost.trust() or True
+        self.http = roost.closing.enter_context(httpx.Client(timeout=WAIT_S, verify=trust))
         answer = self.http.post(roost.url + "/api/v1/users", json=account)
         assert answer.status_code in (201, 409), answer.text
         self.token = ""
@@ -327,7 +339,7 @@ async def open_socket(
     """A WebSocket to `/ws/devices`, as a browser or a program opens it."""
     url = roost.url.replace("http", "ws", 1) + "/ws/devices" + query
     extra = [(name.encode(), value.encode()) for name, value in headers]
-    async with open_websocket_url(url, extra_headers=extra) as line:
+    async with open_websocket_url(url, ssl_context=roost.trust(), extra_headers=extra) as line:
         yield Dashboard(line)
     # trio-websocket leaves the stream open if the server closed first.
     await trio.aclose_forcefully(line._stream)

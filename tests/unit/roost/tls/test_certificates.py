@@ -72,6 +72,14 @@ async def test_a_certificate_without_its_key_changes_nothing_and_is_tried_again(
     assert scene.certificates.checks(NOW_US) == {}
 
 
+async def test_files_with_the_same_content_are_no_reason_to_disconnect_anybody(
+    scene: Scene,
+) -> None:
+    scene.key.write_bytes(scene.key.read_bytes())
+    await scene.certificates.look(always=True)
+    assert (scene.names, scene.certificates.reloads) == ([], 0)
+
+
 async def test_who_could_not_take_it_is_told_again(scene: Scene, logs: Logs) -> None:
     logs.claim("new certificate not used")
     failures = iter([True])
@@ -136,13 +144,14 @@ async def test_sighup_and_a_change_are_reasons_to_look(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scene.certificates.watch)
         await trio.testing.wait_all_tasks_blocked()
-        os.kill(os.getpid(), signal.SIGHUP)  # though nothing has changed
+        scene.authority.issue_server(["first.lan"], 30)
+        os.kill(os.getpid(), signal.SIGHUP)
         await scene.told.wait()
-        assert scene.names == [("old.lan",)]
+        assert scene.names == [("first.lan",)]
         scene.told = trio.Event()
-        scene.authority.issue_server(["new.lan"], 30)
+        scene.authority.issue_server(["second.lan"], 30)
         await scene.told.wait()
-        assert scene.names == [("old.lan",), ("new.lan",)]
+        assert scene.names == [("first.lan",), ("second.lan",)]
         nursery.cancel_scope.cancel()
 
 
