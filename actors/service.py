@@ -91,6 +91,7 @@ class Service:
         self.mailer = ports.mailer
         self.zalo = ports.zalo
         self.machine = ports.machine
+        self.broker_health = ports.broker_health
         self.media = library.Library(ports.store, ports.files, ports.clock)
 
     def _make_counters(self, ports: Ports, bounds: IngestBounds) -> None:

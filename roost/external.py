@@ -39,6 +39,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database_url: str
     mqtt_url: str
+    mqtt_ca: Path | None = None
     mqtt_version: str = "5"
     mqtt_partitions: int = 0
     mqtt_public_url: str | None = None
@@ -60,7 +61,8 @@ async def serve(settings: ServeSettings) -> None:
     many = settings.mqtt_partitions
     out = f"roost-out-{SystemIds().uuid()}"  # several processes may serve one broker
     plans = partition_plans(many, out) if many else plain_plans(out, is_seen=settings.retained_stay)
-    broker = MqttBroker(parse_url(settings.mqtt_url), plans, random.Random(), settings.mqtt_version)
+    address = parse_url(settings.mqtt_url, settings.mqtt_ca)
+    broker = MqttBroker(address, plans, random.Random(), settings.mqtt_version)
     web = msgspec.structs.replace(
         settings.web,
         jwt_secret=settings.web.jwt_secret or _kept_secret(settings.data_dir),
@@ -111,4 +113,5 @@ def _kept_secret(path: Path) -> str:
 
 
 def _without_login(broker: MqttBroker) -> str:
-    return f"mqtt://{broker.address.host}:{broker.address.port}"
+    scheme = "mqtts" if broker.address.ssl else "mqtt"
+    return f"{scheme}://{broker.address.host}:{broker.address.port}"

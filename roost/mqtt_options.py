@@ -8,7 +8,8 @@ import msgspec
 from cyclopts import Parameter
 
 from protocol.errors import SettingsError
-from roost.settings import Bind, check_mqtt_address, parse_bind
+from roost.embedded.broker import FSYNC_S
+from roost.settings import Bind, check_fsync, check_mqtt_address, parse_bind
 
 MQTT = "127.0.0.1:1883"
 
@@ -19,6 +20,8 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
     web: where MQTT over WebSocket is; None: nowhere.
     client_ca: clients of the first listener need a certificate of this CA.
     public_url: the address that people are shown for devices; None: that of the listener.
+    fsync_s: how often what the broker has acknowledged goes to the disk; 0: before it is
+        acknowledged.
     """
 
     bind: Bind
@@ -27,6 +30,7 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_is_tls: bool = False
     client_ca: Path | None = None
     public_url: str | None = None
+    fsync_s: float = FSYNC_S
 
     @property
     def needs_certificate(self) -> bool:
@@ -64,6 +68,14 @@ class MqttOptions:
         str | None, Parameter(help="Address that people are shown for devices to connect to.")
     ] = None
 
+    mqtt_fsync: Annotated[
+        str,
+        Parameter(
+            help="When what the broker acknowledges is on the disk, should the machine lose power:"
+            " always (before it is acknowledged), or the seconds within which it is."
+        ),
+    ] = str(FSYNC_S)
+
     def settings(self, *, has_certificate: bool) -> MqttSettings:
         """Raises `SettingsError`."""
         if self.mqtt is not None and self.mqtts is not None:
@@ -85,5 +97,6 @@ class MqttOptions:
             web=None if web is None else parse_bind(web, "mqtt ws"),
             web_is_tls=self.mqtt_wss is not None,
             client_ca=self.mqtt_client_ca,
+            fsync_s=check_fsync(self.mqtt_fsync),
             public_url=check_mqtt_address(self.mqtt_public_url),
         )

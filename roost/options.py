@@ -42,6 +42,13 @@ BrokerBytes = Annotated[
         " most 8 GiB."
     ),
 ]
+MqttCa = Annotated[
+    Path | None,
+    Parameter(
+        help="CA certificates in PEM by which the certificate of an mqtts:// broker is verified."
+        " Default: those of this machine."
+    ),
+]
 LogLevel = Annotated[str, Parameter(help="debug, info, warning or error.")]
 LogFormat = Annotated[str, Parameter(help="auto, text or json.")]
 DatabaseUrl = Annotated[

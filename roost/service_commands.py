@@ -28,6 +28,7 @@ from roost.options import (
     ListenerClients,
     LogFormat,
     LogLevel,
+    MqttCa,
     MqttConnections,
     Sql,
     Subscriptions,
@@ -109,8 +110,15 @@ def up_command(
 
 def serve_command(
     *,
-    database_url: Annotated[str, Parameter(help="PostgreSQL 15 or newer.")],
+    database_url: Annotated[
+        str,
+        Parameter(
+            help="PostgreSQL 15 or newer; ?sslmode=verify-full&sslrootcert=FILE verifies its"
+            " certificate."
+        ),
+    ],
     mqtt_url: Annotated[str, Parameter(help="mqtt://user:password@host:1883, or mqtts://.")],
+    mqtt_ca: MqttCa = None,
     mqtt_version: Annotated[str, Parameter(help="5 or 3.1.1.")] = "5",
     mqtt_partitions: Annotated[
         int, Parameter(help="Partitions to which the broker maps devices; 0 if it maps none.")
@@ -143,6 +151,7 @@ def serve_command(
         data_dir=data_dir,
         database_url=check_database_url(database_url),
         mqtt_url=mqtt_url,
+        mqtt_ca=mqtt_ca,
         mqtt_version=mqtt_version,
         mqtt_partitions=mqtt_partitions,
         mqtt_public_url=mqtt_public_url,

@@ -21,6 +21,7 @@ from actors.leadership import ALONE_BEAT_S
 from actors.ports import Ports
 from actors.ports.broker import Broker
 from actors.ports.broker_backlog import BrokerBacklog
+from actors.ports.broker_health import BrokerHealth
 from actors.ports.links import Links
 from actors.ports.logins import Logins
 from actors.ports.machine import Machine
@@ -86,6 +87,7 @@ def make_ports(
     machine: Machine | None = None,
     backlog: BrokerBacklog | None = None,
     retained: RetainedMessages | None = None,
+    broker_health: BrokerHealth | None = None,
 ) -> Ports:
     return Ports(
         store=store,
@@ -101,6 +103,7 @@ def make_ports(
         machine=machine,
         backlog=backlog,
         retained=retained,
+        broker_health=broker_health,
         rng=random.Random(),  # for pauses only: nothing secret comes from it
     )
 

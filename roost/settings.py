@@ -107,6 +107,24 @@ def check_mqtt_address(url: str | None) -> str | None:
     return url.rstrip("/")
 
 
+FSYNC_S_MIN, FSYNC_S_MAX = 0.1, 3_600
+
+
+def check_fsync(text: str) -> float:
+    """`always`, which is 0, or seconds. Raises `SettingsError`."""
+    if text == "always":
+        return 0.0
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not FSYNC_S_MIN <= seconds <= FSYNC_S_MAX:
+        raise SettingsError(
+            f"MQTT fsync: {text!r} is neither always nor {FSYNC_S_MIN} to {FSYNC_S_MAX} seconds"
+        )
+    return seconds
+
+
 def check_base_url(url: str, what: str) -> str:
     """`https://roost.example`, without a path. Raises `SettingsError`."""
     try:

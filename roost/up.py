@@ -129,6 +129,7 @@ def _machine(settings: UpSettings, path: Path, certificates: Certificates | None
             web=settings.mqtt.web,
             web_is_tls=settings.mqtt.web_is_tls,
         ),
+        fsync_s=settings.mqtt.fsync_s,
     )
     if certificates is not None:
         certificates.tell(broker.renew)
@@ -185,6 +186,7 @@ async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) 
             machine=machine.disk,
             backlog=logins.consumers(broker.sessions),
             retained=logins.retained(),
+            broker_health=logins,
         )
         ready = partial(_serve_ready, settings, machine, where, store, broker, logins)
         # This process has the lock of the data directory.

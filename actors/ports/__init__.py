@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from actors.ports.broker import Broker
 from actors.ports.broker_backlog import BrokerBacklog
+from actors.ports.broker_health import BrokerHealth
 from actors.ports.identity import IdentityProvider
 from actors.ports.ids import Ids
 from actors.ports.links import Links
@@ -28,7 +29,7 @@ class Ports:
     their own.
 
     None for what is not available: mail or Zalo that is not configured, a broker that does not
-    report what it holds or retains, servers that are not embedded.
+    report what it holds or retains, or how it is, servers that are not embedded.
     """
 
     store: Store
@@ -45,3 +46,4 @@ class Ports:
     backlog: BrokerBacklog | None = None
     retained: RetainedMessages | None = None
     machine: Machine | None = None
+    broker_health: BrokerHealth | None = None

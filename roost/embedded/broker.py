@@ -42,6 +42,8 @@ CONSUMERS_MAX = 16_384
 SUBSCRIPTIONS_MAX = 64
 STORE_BYTES = 1 << 30
 CONFIG = "nats.conf"
+# The server's own default is two minutes. See `docs/reliability.md` for what each costs.
+FSYNC_S = 1.0
 READY_TIMEOUT_S = 30.0
 WEB_PATH = "/mqtt"
 # Of Roost's logins that speak NATS.
@@ -86,6 +88,7 @@ class EmbeddedBroker:
         connections: int = CONNECTIONS_MAX,
         size: int = STORE_BYTES,
         doors: Doors = Doors(),  # noqa: B008 (immutable)
+        fsync_s: float = FSYNC_S,
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
@@ -95,6 +98,7 @@ class EmbeddedBroker:
         self._subscriptions = subscriptions
         self.size = size
         self._doors = doors
+        self._sync = f'"{fsync_s * 1000:.0f}ms"' if fsync_s else "always"
         self.web = doors.web
         if doors.web is not None and not doors.web.port:
             self.web = Bind(doors.web.host, free_port(doors.web.host))
@@ -210,6 +214,7 @@ max_subscriptions: {self._subscriptions}
 jetstream {{
   store_dir: "{self.store}"
   max_file_store: {self._room()}
+  sync_interval: {self._sync}
   limits {{ default_max_consumers: {CONSUMERS_MAX} }}
 }}
 mqtt {{

@@ -11,9 +11,8 @@ from quart_trio import QuartTrio
 from protocol import codec
 from web.http.context import Context
 from web.http.sockets import Sockets
-from web.ops.database_look import DatabaseLook
 from web.ops.metrics import CONTENT_TYPE, Metrics, ProcessFigures
-from web.ops.readiness import assess
+from web.ops.readiness import Looks, assess
 
 
 def operators_app() -> QuartTrio:
@@ -33,14 +32,14 @@ def install(
     """
     service = context.service
     metrics = Metrics(service, sockets, context.durations, process)
-    database = DatabaseLook(service.store, service.supervisor)
+    looks = Looks(service)
 
     async def healthz() -> Response:
         """Alive: the event loop runs."""
         return Response("ok\n", content_type="text/plain")
 
     async def ready(*, detailed: bool) -> Response:
-        readiness = await assess(service, database)
+        readiness = await assess(service, looks)
         status = 200 if readiness.status in ("ready", "degraded") else 503
         if not detailed:
             readiness = msgspec.structs.replace(readiness, checks={})

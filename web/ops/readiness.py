@@ -12,22 +12,42 @@ import trio
 
 from actors.service import Service
 from protocol.rest.shapes import Readiness
-from web.ops.database_look import OK, DatabaseLook
+from web.ops.server_look import OK, ServerLook
 
 # A commit that waits for longer than this needs an operator.
 WRITER_LAG_S = 10.0
 
 
-async def assess(service: Service, database: DatabaseLook | None = None) -> Readiness:
-    """What works: each part is "ok", or has its problem. Takes half a second at most.
+class Looks:
+    """At the servers behind the service; earlier looks count, too."""
 
-    Args:
-        database: its earlier looks count, too.
-    """
-    database = database or DatabaseLook(service.store, service.supervisor)
+    def __init__(self, service: Service) -> None:
+        async def ping() -> str:
+            await service.store.ping()
+            return ""
+
+        self.database = ServerLook("database", ping, service.supervisor)
+        health = service.broker_health
+        self.broker = (
+            None if health is None else ServerLook("broker", health.health, service.supervisor)
+        )
+
+
+async def assess(service: Service, looks: Looks | None = None) -> Readiness:
+    """What works: each part is "ok", or has its problem. Takes half a second at most."""
+    looks = looks or Looks(service)
+    told = {"database": "", "broker": ""}
+
+    async def look(name: str, at: ServerLook) -> None:
+        told[name] = await at.tell()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(look, "database", looks.database)
+        if looks.broker is not None:
+            nursery.start_soon(look, "broker", looks.broker)
     checks = {
-        "database": await database.tell(),
-        "broker": _broker(service),
+        "database": told["database"],
+        "broker": _broker(service, told["broker"]),
         "writer": _writer(service),
         "canaries": _canaries(service),
     }
@@ -45,10 +65,14 @@ async def assess(service: Service, database: DatabaseLook | None = None) -> Read
     return Readiness("ready" if good else "degraded", checks)
 
 
-def _broker(service: Service) -> str:
+def _broker(service: Service, told: str) -> str:
+    """What it says itself, and whether our sessions are connected."""
     own = service.own_sessions
     sessions, connected = len(own.redeliveries), own.connected_count
-    return OK if connected == sessions else f"{connected} of {sessions} sessions are connected"
+    problems = [] if told in ("", OK) else [told]
+    if connected != sessions:
+        problems.append(f"{connected} of {sessions} sessions are connected")
+    return "; ".join(problems) or OK
 
 
 def _writer(service: Service) -> str:

@@ -5,8 +5,10 @@ async with broker.open(inbox, prepare):
 """
 
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -38,8 +40,16 @@ PUBLISH_TIMEOUT_S = 10.0
 Look = Callable[[Address, str, int, Sequence[str]], Coroutine[Any, Any, list[Held]]]
 
 
-def parse_url(url: str) -> Address:
-    """`mqtt://user:password@host:port`, or `mqtts://` for TLS. Raises `SettingsError`."""
+def parse_url(url: str, ca: Path | None = None) -> Address:
+    """`mqtt://user:password@host:port`, or `mqtts://` for TLS.
+
+    Args:
+        ca: a file with the CA certificates that count for TLS; None: those of this machine. Either
+            way the certificate must name the host.
+
+    Raises:
+        SettingsError: the URL or the file cannot be used.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -48,13 +58,22 @@ def parse_url(url: str) -> Address:
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise SettingsError("the MQTT URL must look like mqtt://user:password@host:1883")
     tls = parts.scheme == "mqtts"
+    if ca is not None and not tls:
+        raise SettingsError("--mqtt-ca needs an MQTT URL with mqtts://")
     return Address(
         parts.hostname,
         port or (8883 if tls else 1883),
         None if parts.username is None else unquote(parts.username),
         None if parts.password is None else unquote(parts.password),
-        tls,
+        _trusting(ca) if ca is not None else tls,
     )
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"{ca} cannot be used as CA: {in_words(error)}") from None
 
 
 class MqttBroker:

@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import pytest
+import trio
 
 from actors.adapters.memory.clocks import PlainHasher
-from protocol.errors import SettingsError
+from protocol.errors import SettingsError, Unavailable
 from protocol.times import parse_rfc3339
 from roost.settings import check_contact
 from tests.unit.site import Site
@@ -76,3 +77,35 @@ async def test_security_txt_names_whom_to_tell(site: Site) -> None:
 def test_a_contact_is_an_address_or_a_url(contact: str) -> None:
     with pytest.raises(SettingsError):
         check_contact(contact)
+
+
+class Health:
+    """A broker that reports about itself."""
+
+    def __init__(self) -> None:
+        self.problem = ""
+        self.is_away = False
+
+    async def health(self) -> str:
+        await trio.lowlevel.checkpoint()
+        if self.is_away:
+            raise Unavailable("the broker does not answer")
+        return self.problem
+
+
+async def test_readiness_tells_what_the_broker_says_about_itself(site: Site) -> None:
+    """Its sessions stay connected while a stream cannot be written."""
+    site.service.broker_health = health = Health()
+    site.app = create_app(site.service, PlainHasher(), settings())
+
+    async def broker() -> str:
+        said = await (await site.raw("GET", "/readyz")).get_json()
+        return str(said["checks"]["broker"])
+
+    assert await broker() == "ok"
+    health.problem = "JetStream stream '$MQTT_msgs' is not current: write error"
+    assert "write error" in await broker()
+    health.is_away = True
+    assert "has not answered" in await broker()
+    health.is_away, health.problem = False, ""
+    assert await broker() == "ok"
