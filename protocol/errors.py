@@ -79,12 +79,16 @@ class BadPayload(RoostError):
 
 
 class Refusal(RoostError):
-    """A message, or one reading of it, that is stored as refused, with its reason."""
+    """A message, or one reading of it, that is stored as refused, with its reason.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
+    `detail` is the English text of `said`.
+    """
+
+    def __init__(self, reason: Reason, said: Detail) -> None:
         self.reason = reason
-        self.detail = detail
+        self.said = said
+        self.detail = str(said)
+        super().__init__(self.detail)
 
     def kept(self) -> "Refusal":
         """The same, to be kept in a message: without where it was raised, and because of what.
@@ -92,7 +96,7 @@ class Refusal(RoostError):
         A traceback holds every frame of the stack, and these hold the message. No collection finds
         that: messages are not looked at (`gc=False`).
         """
-        return Refusal(self.reason, self.detail)
+        return Refusal(self.reason, self.said)
 
 
 class Problem(RoostError):

@@ -13,6 +13,7 @@ from protocol.device.commands import CommandAck
 from protocol.device.payloads import DeviceStatus, RawReading
 from protocol.errors import Refusal
 from protocol.events import Event
+from protocol.problems.detail import Detail
 from protocol.records import Device, LoadedDevice, Origin, WriteUnit
 
 Done = Callable[[], None]
@@ -89,7 +90,7 @@ class ConnectionsEnd(_Message, frozen=True, kw_only=True):
     """The broker ended the device's connections several times within two minutes."""
 
     at_us: int
-    detail: str
+    detail: Detail
 
 
 class RefusalListed(_Message, frozen=True, kw_only=True):
@@ -97,7 +98,8 @@ class RefusalListed(_Message, frozen=True, kw_only=True):
     unknown command, or of a retained message's copy."""
 
     topic: str
-    refusal: Refusal
+    reason: str
+    detail: str
 
 
 DeviceMessage = (

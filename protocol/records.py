@@ -194,6 +194,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A refused message or reading on its way to the store. `payload` is already cut.
 
     `device_id` is "" if the device is unknown. `readings`: for how many readings it counts.
+    `coded`: see `protocol.problems.detail`.
     """
 
     user_id: str
@@ -205,6 +206,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     reason: str
     detail: str
     readings: int = 1
+    coded: str | None = None
 
 
 class AckChange(msgspec.Struct, frozen=True, gc=False):

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from protocol.errors import Reason, Refusal, Unreadable
+from protocol.problems.detail import Detail
 
 SECOND_US = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,7 +24,6 @@ MILLISECONDS_FROM = 10**11
 MICROSECONDS_FROM = 10**14
 NANOSECONDS_FROM = 10**17
 _FAR = 1000 * LAST_US
-OUTSIDE = "ts is outside the years 1 to 9999"
 
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
@@ -114,13 +114,13 @@ def parse_device_time(raw: Any, now_us: int) -> int:
         except ValueError as error:
             found = _UNIX.fullmatch(raw)
             if found is None:
-                raise Refusal(Reason.BAD_TIME, str(error)) from None
+                raise Refusal(Reason.BAD_TIME, _no_time(raw, str(error))) from None
             raw = float(raw) if found[1] else int(raw)
     elif type(raw) is not int and (type(raw) is not float or not math.isfinite(raw)):
-        raise Refusal(Reason.BAD_TIME, "ts must be RFC 3339 text or a Unix time")
+        raise Refusal(Reason.BAD_TIME, Detail("time_shape"))
     # Before it is multiplied: a float may become infinite, and no number then.
     if not FIRST_US / SECOND_US <= raw <= _FAR:
-        raise Refusal(Reason.BAD_TIME, OUTSIDE)
+        raise Refusal(Reason.BAD_TIME, Detail("time_years"))
     if raw < MILLISECONDS_FROM:
         us = raw * SECOND_US
     elif raw < MICROSECONDS_FROM:
@@ -135,8 +135,15 @@ def _within(us: int, now_us: int) -> int:
     if EARLIEST_US <= us <= now_us + AHEAD_US:
         return us
     if not FIRST_US <= us <= LAST_US:
-        raise Refusal(Reason.BAD_TIME, OUTSIDE)
+        raise Refusal(Reason.BAD_TIME, Detail("time_years"))
     if us < EARLIEST_US:
-        raise Refusal(Reason.BAD_TIME, f"ts is {format_us(us)}, before 2000-01-01")
-    detail = f"ts is {format_us(us)}, more than five minutes in the future of {format_us(now_us)}"
-    raise Refusal(Reason.BAD_TIME, detail)
+        raise Refusal(Reason.BAD_TIME, Detail("time_before", time=format_us(us)))
+    ahead = Detail("time_ahead", time=format_us(us), now=format_us(now_us))
+    raise Refusal(Reason.BAD_TIME, ahead)
+
+
+def _no_time(text: str, problem: str) -> Detail:
+    shown = repr(text[:40])[1:-1]
+    if _RFC3339.fullmatch(text) is None or not text.isascii():
+        return Detail("time_format", text=shown)
+    return Detail("time_impossible", text=shown, problem=problem)

@@ -33,6 +33,7 @@ from protocol.messages import (
     TimerMessage,
     Unreadable,
 )
+from protocol.problems.detail import Detail
 from protocol.records import (
     AckChange,
     Device,
@@ -43,8 +44,6 @@ from protocol.records import (
     StateChange,
     WriteUnit,
 )
-
-NO_SUCH_COMMAND = "no command of that id was sent to this device"
 
 
 class DeviceActor:
@@ -87,8 +86,8 @@ class DeviceActor:
                 return self._changed_alarms(self._feeds.raise_due(message))
             case ConnectionsEnd():
                 return self._changed_alarms(self._presence.ended(message))
-            case RefusalListed(topic=topic, refusal=refusal):
-                return self._notice(topic, refusal, now_us)
+            case RefusalListed(topic=topic, reason=reason, detail=detail):
+                return self._notice(topic, reason, detail, now_us)
             case _:
                 assert_never(message)
 
@@ -99,7 +98,7 @@ class DeviceActor:
             return self._presence.renewed_lease()
         if isinstance(message, AlarmDue | ConnectionsEnd):
             return []
-        refusal = Refusal(Reason.INTERNAL_ERROR, f"the message could not be handled: {error}")
+        refusal = Refusal(Reason.INTERNAL_ERROR, Detail("message_failed", problem=error))
         return self._refuse(message, refusal)
 
     # Messages of the device
@@ -116,7 +115,7 @@ class DeviceActor:
                     raise raw.refusal.kept()
                 state = self._feeds.of_key(raw.key)
                 if state is None:
-                    raise Refusal(Reason.UNKNOWN_FEED, f"this device has no feed {raw.key!r}")
+                    raise Refusal(Reason.UNKNOWN_FEED, Detail("feed_unknown", key=raw.key))
                 reading, is_newest = state.take(device, origin, raw, alarms)
             except Refusal as refusal:
                 rejections.append(self._rejected(origin, raw, refusal))
@@ -154,7 +153,7 @@ class DeviceActor:
         """The device's answer to a command; only the store knows whether it was sent that
         command."""
         origin = message.origin
-        refusal = Refusal(Reason.UNKNOWN_COMMAND, NO_SUCH_COMMAND)
+        refusal = Refusal(Reason.UNKNOWN_COMMAND, Detail("command_unknown"))
         command_id = origin.topic.tail.lower()
         if not is_uuid(command_id):
             return self._refuse(message, refusal)
@@ -210,11 +209,11 @@ class DeviceActor:
         at each start of Roost, and only the store knows the first (`RefusalListed`)."""
         if origin.again or origin.retained:
             return []
-        return self._notice(origin.raw_topic, refusal, origin.at_us)
+        return self._notice(origin.raw_topic, refusal.reason, refusal.detail, origin.at_us)
 
-    def _notice(self, topic: str, refusal: Refusal, at_us: int) -> list[DeviceEffect]:
+    def _notice(self, topic: str, reason: str, detail: str, at_us: int) -> list[DeviceEffect]:
         """The notice to the device, within its limit."""
-        return [notice(self._key, topic, refusal)] if self._notices.allows(at_us) else []
+        return [notice(self._key, topic, reason, detail)] if self._notices.allows(at_us) else []
 
     def _rejected(self, origin: Origin, raw: RawReading, refusal: Refusal) -> Rejection:
         """A refused reading is kept with its own part of the message only."""

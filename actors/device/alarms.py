@@ -9,17 +9,18 @@ import uuid
 import msgspec
 
 from protocol.device.alarms import ACTIVE, CLEARED, DROPPED, OFFLINE, PENDING, THRESHOLD, Alarm
+from protocol.problems.detail import Detail
 from protocol.records import Device, Feed
 from protocol.times import SECOND_US
 
 
-def violation(feed: Feed, value: float) -> str:
-    """How a value violates the feed's thresholds, in words; "" if it does not."""
+def violation(feed: Feed, value: float) -> Detail | None:
+    """How a value violates the feed's thresholds; None if it does not."""
     if feed.min_value is not None and value < feed.min_value:
-        return f"{value:g} is below the minimum {feed.min_value:g}"
+        return Detail("value_below", value=value, limit=feed.min_value)
     if feed.max_value is not None and value > feed.max_value:
-        return f"{value:g} is above the maximum {feed.max_value:g}"
-    return ""
+        return Detail("value_above", value=value, limit=feed.max_value)
+    return None
 
 
 def is_well_inside(feed: Feed, value: float) -> bool:
@@ -52,7 +53,7 @@ class FeedAlarm:
         return self.judged_us is not None and ts_us < self.judged_us
 
     def outside(
-        self, device: Device, feed: Feed, ts_us: int, value: float, detail: str
+        self, device: Device, feed: Feed, ts_us: int, value: float, detail: Detail
     ) -> Alarm | None:
         """A value outside the thresholds."""
         self.judged_us = ts_us
@@ -79,7 +80,9 @@ class FeedAlarm:
             alarm = msgspec.structs.replace(alarm, state=ACTIVE, raised_us=ts_us)
         elif alarm is self.alarm:
             return None  # it is still pending
-        self.alarm = msgspec.structs.replace(alarm, value=value, detail=detail)
+        self.alarm = msgspec.structs.replace(
+            alarm, value=value, detail=str(detail), coded=detail.coded
+        )
         return self.alarm
 
     def inside(self, feed: Feed, ts_us: int, value: float) -> Alarm | None:
@@ -112,7 +115,7 @@ class FeedAlarm:
         return msgspec.structs.replace(alarm, state=CLEARED, cleared_us=cleared_us)
 
 
-def went_offline(device: Device, at_us: int, detail: str) -> Alarm:
+def went_offline(device: Device, at_us: int, detail: Detail) -> Alarm:
     """The alarm of a device that was silent for too long or reported `offline`."""
     seen_us = device.state.last_seen_us
     since_us = at_us if seen_us is None else seen_us
@@ -120,7 +123,7 @@ def went_offline(device: Device, at_us: int, detail: str) -> Alarm:
 
 
 def of_device(
-    device: Device, kind: str, name: str, since_us: int, raised_us: int, detail: str
+    device: Device, kind: str, name: str, since_us: int, raised_us: int, detail: Detail
 ) -> Alarm:
     """An alarm of a device and none of its feeds; `name` tells those of a kind apart."""
     return Alarm(
@@ -135,7 +138,8 @@ def of_device(
         state=ACTIVE,
         since_us=since_us,
         raised_us=raised_us,
-        detail=detail,
+        detail=str(detail),
+        coded=detail.coded,
     )
 
 

@@ -10,9 +10,17 @@ import msgspec
 
 from actors.device.alarms import of_device
 from protocol.device.alarms import CLEARED, LOOP, Alarm
+from protocol.problems.detail import Detail
 from protocol.records import Device, LoadedDevice
 from protocol.times import SECOND_US
 
+# Why the broker ended a connection, and the same of connections in a loop.
+LOOPS = {
+    "ended_space": "loop_space",
+    "ended_wildcard": "loop_wildcard",
+    "ended_too_large": "loop_too_large",
+    "ended_malformed": "loop_malformed",
+}
 QUIET_US = 300 * SECOND_US
 # Of whom the last end is known: some 200 bytes each.
 DEVICES_MAX = 10_000
@@ -47,12 +55,12 @@ class ConnectionLoop:
         self._alarm = next((alarm for alarm in loaded.alarms if alarm.kind == LOOP), None)
         self._last_us = last_us
 
-    def ended(self, device: Device, at_us: int, detail: str) -> Alarm | None:
+    def ended(self, device: Device, at_us: int, detail: Detail) -> Alarm | None:
         """The broker ended one more connection. The alarm, if that raises it."""
         self._last_us = at_us
         if self._alarm is not None:
             return None
-        said = f"device disconnected in a loop: {detail}"
+        said = Detail(LOOPS[detail.code], **detail.params)
         self._alarm = of_device(device, LOOP, f"{at_us}", at_us, at_us, said)
         return self._alarm
 

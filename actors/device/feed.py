@@ -5,6 +5,7 @@ from protocol.device.alarms import Alarm
 from protocol.device.payloads import RawReading
 from protocol.device.values import digest64, take_value
 from protocol.errors import Reason, Refusal
+from protocol.problems.detail import Detail
 from protocol.records import Destination, Device, Feed, Origin, Reading
 
 # How many values with the same time an actor tells apart; the rest is left to the store's key.
@@ -39,7 +40,7 @@ class FeedState:
         """
         feed = self.feed
         if not feed.enabled:
-            raise Refusal(Reason.FEED_DISABLED, f"the feed {raw.key!r} is disabled")
+            raise Refusal(Reason.FEED_DISABLED, Detail("feed_off", key=raw.key))
         value = take_value(feed.kind, raw.value)
         ts_us, message_id = raw.ts_us, raw.message_id
         into = Destination.LAST_VALUE
@@ -80,7 +81,7 @@ class FeedState:
                 alarms.append(changed)
         if detail and self.feed.on_violation == "reject":
             raise Refusal(Reason.OUT_OF_RANGE, detail)
-        return bool(detail)
+        return detail is not None
 
     def _is_newest(self, ts_us: int, digest: int) -> bool:
         """Whether this reading becomes the last value: not older, and not seen at that instant."""

@@ -25,7 +25,10 @@ from protocol.messages import (
     LeaseResized,
     StatusReceived,
 )
+from protocol.problems.detail import Detail
 from protocol.records import OFFLINE, Device, DeviceState, LoadedDevice, Origin, StateChange
+
+SAID_OFFLINE = Detail("offline_reported")
 
 
 class Presence:
@@ -56,7 +59,7 @@ class Presence:
         if origin.again or origin.retained:
             return None
         state = status.seen(self.device.state, origin.at_us, self._offline_us)
-        change = self._take(state, origin.at_us, "", alarms, effects)
+        change = self._take(state, origin.at_us, SAID_OFFLINE, alarms, effects)
         self._renew(effects)
         return change
 
@@ -77,8 +80,7 @@ class Presence:
                 self._offline_us = origin.at_us
         elif ts_us is not None:  # else its time is unknown, and it sets nothing
             state = status.redelivered(state, report, ts_us)
-        why = "reported offline, or lost its connection"
-        change = self._take(state, origin.at_us, why, alarms, effects)
+        change = self._take(state, origin.at_us, SAID_OFFLINE, alarms, effects)
         if not (origin.again or origin.retained or report.status == OFFLINE):
             self._renew(effects)
         return change
@@ -95,7 +97,8 @@ class Presence:
             effects.append(LeaseResized(key=self.device.key, after_s=after_s))
             return None
         state = msgspec.structs.replace(self.device.state, status=OFFLINE)
-        return self._take(state, now_us, f"silent for more than {after_s} s", alarms, effects)
+        why = Detail("offline_silent", seconds=after_s)
+        return self._take(state, now_us, why, alarms, effects)
 
     def ended(self, message: ConnectionsEnd) -> list[Alarm]:
         """The broker ends the device's connections in a loop."""
@@ -123,7 +126,7 @@ class Presence:
         self,
         state: DeviceState,
         at_us: int,
-        why: str,
+        why: Detail,
         alarms: list[Alarm],
         effects: list[DeviceEffect],
     ) -> StateChange | None:

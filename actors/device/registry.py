@@ -32,6 +32,7 @@ from protocol.messages import (
     RefusalListed,
     TimerMessage,
 )
+from protocol.problems.detail import Detail
 from protocol.records import Feed, LoadedDevice
 
 log = structlog.get_logger("roost.devices")
@@ -256,7 +257,7 @@ class Devices:
 
     def _refuse_all(self, left: list[DeviceMessage]) -> None:
         """An actor was given up: its waiting messages are recorded as refused, not lost."""
-        refusal = Refusal(Reason.INTERNAL_ERROR, "the device's actor failed again and again")
+        refusal = Refusal(Reason.INTERNAL_ERROR, Detail("device_failing"))
         for message in left:
             if isinstance(message, Configured):
                 message.done()

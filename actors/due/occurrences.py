@@ -14,6 +14,7 @@ from actors.ports.store import Store
 from actors.ports.time import Claimed, Progress
 from actors.runtime.clock import WallClock
 from protocol.device.commands import Command
+from protocol.problems.detail import Detail
 from protocol.schedule.schedules import (
     AHEAD,
     FAILED,
@@ -128,10 +129,10 @@ class Scheduling:
         """Whether an occurrence fires; called inside the transaction that claims it."""
         now_us = self._clock.now_us()
         why = why_missed(due, now_us)
-        if why:
+        if why is not None:
             return missed(due.occurrence, why), None
         if due.media_sha256 is None:
-            return ended(due.occurrence, FAILED, "its media is gone"), None
+            return ended(due.occurrence, FAILED, Detail("play_without_media")), None
         command = self._builder.build(due, now_us)
         return triggered(due.occurrence, command, now_us), command
 

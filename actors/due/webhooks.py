@@ -21,8 +21,9 @@ from actors.runtime.isolation import Failed, attempt
 from actors.runtime.retry import Pauses, until_available
 from protocol.dead_letters import WEBHOOKS
 from protocol.errors import Unavailable, in_words
+from protocol.problems.detail import Detail
 from protocol.times import SECOND_US
-from protocol.webhook.deliveries import ClaimedDelivery, Outcome
+from protocol.webhook.deliveries import ClaimedDelivery, Outcome, failed
 from protocol.webhook.signing import signed_headers
 
 log = structlog.get_logger("roost.webhooks")
@@ -117,7 +118,8 @@ class WebhookSender:
         if isinstance(outcome, Failed):
             await self._put_aside(claim, outcome.error)
             self.failed += 1
-            outcome = Outcome(detail=f"could not be sent: {type(outcome.error).__name__}")
+            kind = type(outcome.error).__name__
+            outcome = failed(Detail("delivery_unsent", problem=kind))
         noted = await attempt(partial(self._note, claim, outcome))
         if isinstance(noted, Failed):
             await self._put_aside(claim, noted.error)

@@ -21,6 +21,7 @@ from actors.runtime.clock import WallClock
 from actors.runtime.sampled import Sampled
 from protocol.errors import Reason
 from protocol.messages import ConnectionsEnd
+from protocol.problems.detail import Detail
 
 log = structlog.get_logger("roost.broker")
 
@@ -38,7 +39,7 @@ class BrokerRefusal(msgspec.Struct, frozen=True, kw_only=True):
     has this number at the broker."""
 
     client_id: str
-    why: str
+    why: Detail
     topic: str = ""
     is_end: bool = False
     connection: int = 0
@@ -83,7 +84,7 @@ class BrokerRefusals:
                     user=user_id,
                     device=code,
                     topic=each.topic[:200],
-                    why=each.why,
+                    why=str(each.why),
                     times=times,
                 )
             if each not in noted and self._limits.allows(each.client_id, now_us):

@@ -31,5 +31,5 @@ class ClearingNotices:
         if len(self._limits) > DEVICES_MAX:
             self._limits.popitem(last=False)
         if limit.allows(self._now_us()):
-            told = Refusal(why.reason, f"cleared from the broker: {why.detail}")
-            self._tell(notice(topic.device, unmapped(text), told))
+            detail = f"cleared from the broker: {why.detail}"
+            self._tell(notice(topic.device, unmapped(text), why.reason, detail))

@@ -25,6 +25,7 @@ from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Topic
 from protocol.errors import Reason, Refusal
 from protocol.messages import FromDevice
+from protocol.problems.detail import Detail
 from protocol.records import Origin
 
 
@@ -98,7 +99,9 @@ class Intake:
     def keep_as_refused(self, arrival: Arrival, delivery: Delivery, topic: Topic, why: str) -> None:
         """Keep a message that could not be taken because of a mistake of ours."""
         payload, session = delivery.payload, arrival.session
-        decoded = refused(topic, Refusal(Reason.INTERNAL_ERROR, why))
+        decoded = refused(
+            topic, Refusal(Reason.INTERNAL_ERROR, Detail("message_failed", problem=why))
+        )
         digest = None
         if arrival.packet_id:
             session.drop(arrival)  # what the failed attempt left

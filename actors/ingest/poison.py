@@ -4,6 +4,7 @@ import msgspec
 
 from actors.ingest.rejections import readable
 from protocol.errors import Reason
+from protocol.problems.detail import Detail, storable
 from protocol.records import Reading, Rejection, WriteUnit
 
 DETAIL_MAX = 500
@@ -33,9 +34,14 @@ def _readings_refused(unit: WriteUnit, why: str) -> WriteUnit:
 
 def _acks_refused(unit: WriteUnit, why: str) -> WriteUnit:
     """A device's answer to a command, which cannot be stored. It counts as no readings."""
+    said = _refused(why)
     kept = tuple(
         msgspec.structs.replace(
-            ack.otherwise, reason=Reason.UNSTORABLE, detail=_detail(why), readings=0
+            ack.otherwise,
+            reason=Reason.UNSTORABLE,
+            detail=storable(str(said)),
+            coded=said.coded,
+            readings=0,
         )
         for ack in unit.acks
     )
@@ -43,6 +49,7 @@ def _acks_refused(unit: WriteUnit, why: str) -> WriteUnit:
 
 
 def _refused_reading(user_id: str, device_code: str, reading: Reading, why: str) -> Rejection:
+    said = _refused(why)
     text, encoding = readable(repr(reading.value).encode("utf-8", "replace"))
     return Rejection(
         user_id,
@@ -52,9 +59,10 @@ def _refused_reading(user_id: str, device_code: str, reading: Reading, why: str)
         text,
         encoding,
         Reason.UNSTORABLE,
-        _detail(why),
+        storable(str(said)),
+        coded=said.coded,
     )
 
 
-def _detail(why: str) -> str:
-    return why.replace("\0", "\\0")[:DETAIL_MAX]
+def _refused(why: str) -> Detail:
+    return Detail("message_unstorable", problem=why[:DETAIL_MAX])

@@ -5,11 +5,11 @@ import math
 from collections import OrderedDict
 
 from actors.ingest.rates import Key
-from actors.ingest.rejections import storable
 from protocol import codec
 from protocol.device.topics import errors_topic, unmapped
 from protocol.errors import Reason
 from protocol.messages import Notice
+from protocol.problems.detail import storable
 
 # A device gets at most ten notices a minute (CONTRACT §1).
 EVERY_S = 6.0

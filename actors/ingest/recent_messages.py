@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from protocol.problems.detail import Detail
 from protocol.records import Origin, Rejection
 
 LAST_MAX = 50
@@ -23,8 +24,8 @@ Key = tuple[str, str]
 
 
 class Seen(msgspec.Struct, gc=False):
-    """A message as it arrived. `payload` is its beginning, `size` the bytes of the whole. `reason`
-    and `detail` say why it was refused, or why the first refused reading of it was."""
+    """A message as it arrived. `payload` is its beginning, `size` the bytes of the whole. `reason`,
+    `detail` and `coded` say why it was refused, or why the first refused reading of it was."""
 
     at_us: int
     topic: str
@@ -34,6 +35,7 @@ class Seen(msgspec.Struct, gc=False):
     retained: bool
     reason: str = ""
     detail: str = ""
+    coded: str | None = None
 
 
 class RecentMessages:
@@ -50,10 +52,11 @@ class RecentMessages:
         seen = Seen(origin.at_us, origin.raw_topic, payload, size, qos, origin.retained)
         self._keep(self._ring(origin.topic.device), seen)
 
-    def not_taken(self, key: Key, at_us: int, topic: str, reason: str, detail: str) -> None:
+    def not_taken(self, key: Key, at_us: int, topic: str, reason: str, why: Detail) -> None:
         """The broker did not take a message of the device; what was in it is not known."""
         topic = topic[:TOPIC_KEPT_MAX]
-        self._keep(self._ring(key), Seen(at_us, topic, b"", 0, 0, False, reason, detail))
+        seen = Seen(at_us, topic, b"", 0, 0, False, reason, str(why), why.coded)
+        self._keep(self._ring(key), seen)
 
     def _ring(self, key: Key) -> list[Seen]:
         ring = self._rings.get(key)
@@ -80,6 +83,7 @@ class RecentMessages:
                 if each.at_us == rejection.received_us and each.topic == rejection.topic:
                     if not each.reason:
                         each.reason, each.detail = str(rejection.reason), rejection.detail
+                        each.coded = rejection.coded
                     break
 
     def of(self, key: Key) -> Sequence[Seen]:

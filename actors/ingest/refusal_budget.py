@@ -96,7 +96,7 @@ class RefusalBudget:
 
 def cost_of(rejection: Rejection) -> int:
     """About how many bytes it takes in the store."""
-    texts = (rejection.topic, rejection.payload, rejection.detail)
+    texts = (rejection.topic, rejection.payload, rejection.detail, rejection.coded or "")
     return REFUSAL_ROW_BYTES + sum(len(text.encode("utf-8", "replace")) for text in texts)
 
 

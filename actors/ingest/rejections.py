@@ -8,6 +8,7 @@ from protocol.device.alarms import Alarm
 from protocol.device.topics import errors_topic
 from protocol.errors import Refusal
 from protocol.messages import FromDevice, Notice
+from protocol.problems.detail import storable
 from protocol.records import Origin, Rejection, StateChange, WriteUnit
 from protocol.times import SECOND_US
 
@@ -48,18 +49,10 @@ def rejection(
         text,
         encoding,
         refusal.reason,
-        storable(refusal.detail),
+        storable(refusal.detail),  # which may quote what a device says
         readings,
+        refusal.said.coded,
     )
-
-
-def storable(text: str) -> str:
-    """The text with U+0000 and lone surrogates made visible, because no column and no JSON can hold
-    them.
-
-    A device may have them in the key at the end of its topic, and a detail may quote them.
-    """
-    return text.replace("\0", "\\0").encode("utf-8", "replace").decode()
 
 
 def readable(payload: bytes) -> tuple[str, str]:
@@ -87,12 +80,12 @@ def _decode_cut(kept: bytes) -> str:
     raise AssertionError("the loop returns or raises")
 
 
-def notice(device: tuple[str, str], topic: str, refusal: Refusal) -> Notice:
+def notice(device: tuple[str, str], topic: str, reason: str, detail: str) -> Notice:
     """What the device is told on its `errors` topic about a message on `topic`."""
     body = {
         "topic": storable(topic),
-        "reason": refusal.reason,
-        "detail": storable(refusal.detail),
+        "reason": reason,
+        "detail": storable(detail),
     }
     return Notice(topic=errors_topic(*device), body=codec.encode(body))
 

@@ -13,6 +13,7 @@ from actors.ports.retained import Held
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Kind, Topic, is_feed_key, parse_topic
 from protocol.errors import Reason, Refusal
+from protocol.problems.detail import Detail
 from protocol.records import WriteUnit
 
 # What the broker stores beside a payload: the topic twice, and headers.
@@ -52,13 +53,13 @@ class Tally:
         """Why it cannot stay; None if it can, and then it counts."""
         bounds = self._bounds
         if size > bounds.message_bytes:
-            why = f"it has {size} bytes; at most {bounds.message_bytes} stay retained"
+            why = Detail("retained_too_large", size=size, most=bounds.message_bytes)
             return Refusal(Reason.TOO_LARGE, why)
         known = self._topics.get(topic, 0)
         if topic not in self._topics and len(self._topics) >= bounds.topics:
-            return Refusal(Reason.TOO_MANY, f"at most {bounds.topics} stay retained of a device")
+            return Refusal(Reason.TOO_MANY, Detail("retained_many", most=bounds.topics))
         if self._bytes - known + size > bounds.device_bytes:
-            why = f"at most {bounds.device_bytes} bytes stay retained of a device"
+            why = Detail("retained_bytes", most=bounds.device_bytes)
             return Refusal(Reason.TOO_MANY, why)
         self._topics[topic] = size
         self._bytes += size - known
@@ -133,7 +134,7 @@ def beyond(held: Iterable[Held], bounds: Bounds) -> list[tuple[Held, Refusal]]:
     for each in held:
         topic = topic_of(each.topic)
         if topic is None or topic.kind is Kind.OURS:
-            found.append((each, Refusal(Reason.BAD_TOPIC, "nothing is retained there")))
+            found.append((each, Refusal(Reason.BAD_TOPIC, Detail("retained_nowhere"))))
             continue
         tally = tallies.setdefault(topic.device, Tally(bounds))
         why = tally.excess(each.topic, each.size)
@@ -153,5 +154,5 @@ def _largest(held: Sequence[Held], bounds: Bounds) -> list[tuple[Held, Refusal]]
         if size <= bounds.session_bytes:
             break
         size -= each.size + BESIDE_BYTES
-        found.append((each, Refusal(Reason.TOO_MANY, "too much is retained of all devices")))
+        found.append((each, Refusal(Reason.TOO_MANY, Detail("retained_full"))))
     return found

@@ -8,7 +8,6 @@ from actors.ingest.gateway import Gateway
 from actors.ingest.refusal_budget import RefusalBudget
 from actors.leadership import Leadership
 from actors.ports.store import Committed
-from protocol.errors import Reason, Refusal
 from protocol.messages import RefusalListed
 from protocol.records import Rejection, WriteUnit
 
@@ -45,8 +44,8 @@ class Commits:
                         self._tell(unit.device, each)
 
     def _tell(self, device: tuple[str, str], listed: Rejection) -> None:
-        refusal = Refusal(Reason(listed.reason), listed.detail)
-        self._devices.tell(device, RefusalListed(topic=listed.topic, refusal=refusal))
+        said = RefusalListed(topic=listed.topic, reason=listed.reason, detail=listed.detail)
+        self._devices.tell(device, said)
 
     def gave_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
         self._gateway.gave_up(units)

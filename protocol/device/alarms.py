@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from protocol.problems.coded import CodedView, code_of
 from protocol.rest.shapes import Id
 from protocol.times import format_us
 from protocol.views import view_of
@@ -74,6 +75,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     cleared_us: int | None = None
     value: float | None = None
     detail: str = ""
+    coded: str | None = None  # see `protocol.problems.detail`
     num: int = 0
 
     @property
@@ -98,7 +100,7 @@ class AlarmsToAcknowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     ids: Annotated[list[Id], Meta(min_length=1, max_length=ACKNOWLEDGED_MAX)]
 
 
-class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
+class AlarmView(CodedView, frozen=True, kw_only=True):
     id: str
     device_id: str
     feed_id: str | None
@@ -114,4 +116,4 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def alarm_view(alarm: Alarm) -> AlarmView:
-    return view_of(AlarmView, alarm, since=format_us(alarm.since_us))
+    return view_of(AlarmView, alarm, since=format_us(alarm.since_us), **code_of(alarm.coded))

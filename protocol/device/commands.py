@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from protocol import codec
+from protocol.problems.coded import CodedView, code_of
+from protocol.problems.detail import Detail
 from protocol.rest.patterns import COMMAND_TYPE
 from protocol.times import SECOND_US, format_us
 from protocol.views import view_of
@@ -45,7 +47,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     `parallel`: it waits for no other command of its device, and none waits for it. `next_try_us`:
     when an open command is claimed next, never after its expiry. `version` grows with every change
-    of its state.
+    of its state. `coded`: see `protocol.problems.detail`; None where `detail` is the device's.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     delivered_us: int | None = None
     finished_us: int | None = None
     detail: str = ""
+    coded: str | None = None
     result: str | None = None
     version: int = 0
     num: int = 0
@@ -96,16 +99,21 @@ def acked(command: Command, ack: CommandAck) -> Command:
         return command
     if ack.status == DELIVERED:
         state = DELIVERED if command.state != CANCELLED else CANCELLED
-        detail = "" if command.state == EXPIRED else command.detail
+        stays = not ack.detail and command.state != EXPIRED
         finished_us = None if state == DELIVERED else command.finished_us
         return msgspec.structs.replace(
-            command, state=state, finished_us=finished_us, detail=ack.detail or detail
+            command,
+            state=state,
+            finished_us=finished_us,
+            detail=command.detail if stays else ack.detail,
+            coded=command.coded if stays else None,
         )
     return msgspec.structs.replace(
         command,
         state=CANCELLED if command.state == CANCELLED else ack.status,
         finished_us=ack.at_us,
         detail=ack.detail,
+        coded=None,
         result=ack.result,
     )
 
@@ -117,8 +125,8 @@ def _earliest(known: int | None, at_us: int) -> int:
 def tried(command: Command, *, blocked: bool, now_us: int) -> Command:
     """An open command after a claim: to be sent (again), waiting behind another, or expired."""
     if command.expires_us <= now_us:
-        detail = "the device did not answer in time" if command.attempts else "was never sent"
-        return ended(command, EXPIRED, now_us, detail)
+        why = Detail("command_unanswered" if command.attempts else "command_never_sent")
+        return ended(command, EXPIRED, now_us, why)
     pause_s = BLOCKED_AGAIN_S if blocked else again_s(command.attempts)
     return msgspec.structs.replace(
         command,
@@ -127,10 +135,15 @@ def tried(command: Command, *, blocked: bool, now_us: int) -> Command:
     )
 
 
-def ended(command: Command, state: str, now_us: int, detail: str) -> Command:
+def ended(command: Command, state: str, now_us: int, why: Detail) -> Command:
     """The command, ended by Roost and not by the device's answer."""
     return msgspec.structs.replace(
-        command, state=state, finished_us=now_us, detail=detail, version=command.version + 1
+        command,
+        state=state,
+        finished_us=now_us,
+        detail=str(why),
+        coded=why.coded,
+        version=command.version + 1,
     )
 
 
@@ -174,7 +187,7 @@ class NewCommand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})] | None = None
 
 
-class CommandView(msgspec.Struct, frozen=True, kw_only=True):
+class CommandView(CodedView, frozen=True, kw_only=True):
     id: str
     device_id: str
     type: str
@@ -197,4 +210,5 @@ def command_view(command: Command) -> CommandView:
         command,
         payload=msgspec.Raw(command.payload.encode()),
         result=None if command.result is None else msgspec.Raw(command.result.encode()),
+        **code_of(command.coded),
     )

@@ -15,6 +15,7 @@ from protocol.device.commands import DETAIL_MAX, RESULT_BYTES_MAX, AckStatus, Co
 from protocol.device.topics import is_feed_key
 from protocol.device.values import check_word
 from protocol.errors import BadPayload, Reason, Refusal
+from protocol.problems.detail import Detail
 from protocol.times import parse_device_time
 
 PAYLOAD_BYTES_MAX = 64 * 1024
@@ -23,7 +24,6 @@ MESSAGE_ID_MAX = 64
 RESERVED = ("ts", "id", "values")
 _OF_A_READING = ("value", "ts", "id")
 _ANSWERS: tuple[AckStatus, ...] = ("delivered", "succeeded", "failed")
-_BESIDE = 'stands beside "values"; readings stand within it'
 _NUMBERS = (int, float, msgspec.Raw)
 _NO_SCALARS = (dict, list, msgspec.Raw)
 
@@ -65,7 +65,7 @@ _json = msgspec.json.Decoder()
 def check_size(payload: bytes) -> None:
     """Raises `Refusal` for a payload above 64 KiB."""
     if len(payload) > PAYLOAD_BYTES_MAX:
-        detail = f"the payload is {len(payload)} bytes; the maximum is {PAYLOAD_BYTES_MAX}"
+        detail = Detail("message_too_large", size=len(payload), most=PAYLOAD_BYTES_MAX)
         raise Refusal(Reason.TOO_LARGE, detail)
 
 
@@ -79,7 +79,7 @@ def parse_reading(key: str, payload: bytes, now_us: int) -> list[RawReading]:
     said = decode(payload, may_be_bare=True)
     if isinstance(said, dict):
         if "value" not in said:
-            raise Refusal(Reason.WRONG_SHAPE, 'the object has no "value"')
+            raise Refusal(Reason.WRONG_SHAPE, Detail("reading_no_value"))
         ts_us, message_id = (None, None) if len(said) == 1 else _stamp(said, now_us)
         reading = _reading(key, said["value"], ts_us, message_id)
         if isinstance(said, tolerant.Repeated):
@@ -101,20 +101,20 @@ def parse_readings(payload: bytes, now_us: int) -> list[RawReading]:
     said = decode(payload)
     groups = said if isinstance(said, list) else [said]
     if sum(len(group) if isinstance(group, dict) else 1 for group in groups) > 4 * READINGS_MAX:
-        raise Refusal(Reason.TOO_MANY, f"more than {READINGS_MAX} readings in one message")
+        raise Refusal(Reason.TOO_MANY, Detail("readings_many", most=READINGS_MAX))
     readings: list[RawReading] = []
     for group in groups:
         readings.extend(_group(group, now_us))
         if len(readings) > READINGS_MAX:
-            raise Refusal(Reason.TOO_MANY, f"more than {READINGS_MAX} readings in one message")
+            raise Refusal(Reason.TOO_MANY, Detail("readings_many", most=READINGS_MAX))
     if not readings:
-        raise Refusal(Reason.WRONG_SHAPE, "the message has no readings")
+        raise Refusal(Reason.WRONG_SHAPE, Detail("readings_none"))
     return readings
 
 
 def _group(group: Any, now_us: int) -> list[RawReading]:
     if not isinstance(group, dict):
-        refusal = Refusal(Reason.WRONG_SHAPE, "readings must be an object of feed keys and values")
+        refusal = Refusal(Reason.WRONG_SHAPE, Detail("readings_shape"))
         return [RawReading("", group, refusal=refusal)]
     untaken = [] if type(group) is dict else repeated(group)
     stamps = ("ts" in group) + ("id" in group)
@@ -124,11 +124,8 @@ def _group(group: Any, now_us: int) -> list[RawReading]:
         if len(group) > stamps + 1:
             untaken += _beside(group)
         if not isinstance(values, dict):
-            detail = '"values" must be an object of feed keys and values'
-            return [
-                *untaken,
-                RawReading("values", values, refusal=Refusal(Reason.WRONG_SHAPE, detail)),
-            ]
+            refusal = Refusal(Reason.WRONG_SHAPE, Detail("values_shape"))
+            return [*untaken, RawReading("values", values, refusal=refusal)]
         if type(values) is not dict:
             untaken += repeated(values)
     elif stamps:
@@ -145,7 +142,9 @@ def _group(group: Any, now_us: int) -> list[RawReading]:
 def _beside(group: dict[str, Any]) -> list[RawReading]:
     """What stands beside `values`, each refused."""
     return [
-        RawReading(key, value, refusal=Refusal(Reason.WRONG_SHAPE, f"{key[:64]!r} {_BESIDE}"))
+        RawReading(
+            key, value, refusal=Refusal(Reason.WRONG_SHAPE, Detail("beside_values", key=shown(key)))
+        )
         for key, value in group.items()
         if key not in RESERVED
     ]
@@ -159,8 +158,12 @@ def repeated(said: dict[str, Any]) -> list[RawReading]:
 
 
 def _twice(key: str) -> Refusal:
-    detail = f"the key {key[:64]!r} comes more than once in one object; its last value counts"
-    return Refusal(Reason.WRONG_SHAPE, detail)
+    return Refusal(Reason.WRONG_SHAPE, Detail("key_repeats", key=shown(key)))
+
+
+def shown(key: str) -> str:
+    """A key as a text shows it between quotation marks."""
+    return repr(key[:64])[1:-1]
 
 
 def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
@@ -170,7 +173,7 @@ def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
         if type(message_id) in _NUMBERS:
             return ts_us, None  # it counts the starts of a firmware, or names a sensor
         if not isinstance(message_id, str) or not message_id:
-            raise Refusal(Reason.BAD_ID, "id must be a string of 1 to 64 characters")
+            raise Refusal(Reason.BAD_ID, Detail("message_id_shape"))
         check_word(message_id, MESSAGE_ID_MAX, Reason.BAD_ID, "id")
     return ts_us, message_id
 
@@ -178,8 +181,7 @@ def _stamp(said: dict[str, Any], now_us: int) -> tuple[int | None, str | None]:
 def _reading(key: str, value: Any, ts_us: int | None, message_id: str | None) -> RawReading:
     refusal = None
     if not is_feed_key(key) or key in RESERVED:
-        detail = "a feed key must be 1 to 64 of a-z, 0-9, _ and -, and not ts, id or values"
-        refusal = Refusal(Reason.BAD_KEY, detail)
+        refusal = Refusal(Reason.BAD_KEY, Detail("feed_key_shape"))
     elif value is None or isinstance(value, _NO_SCALARS):
         refusal = _no_scalar(value)
     return RawReading(key, value, ts_us, message_id, refusal)
@@ -188,7 +190,7 @@ def _reading(key: str, value: Any, ts_us: int | None, message_id: str | None) ->
 def _no_scalar(value: Any) -> Refusal:
     if isinstance(value, msgspec.Raw):
         return tolerant.why_unstorable(value)
-    return Refusal(Reason.BAD_VALUE, "a value must be a number, a string or a bool")
+    return Refusal(Reason.BAD_VALUE, Detail("value_shape"))
 
 
 class _Ack(msgspec.Struct, frozen=True):
@@ -216,14 +218,14 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
     status = _answer(said.status)
     detail = said.detail or ""
     if not isinstance(detail, str):
-        raise Refusal(Reason.WRONG_SHAPE, "detail must be a text")
+        raise Refusal(Reason.WRONG_SHAPE, Detail("said_not_text", field="detail"))
     check_word(detail, DETAIL_MAX, Reason.BAD_VALUE, "detail")
     result = bytes(said.result)
     if len(result) > RESULT_BYTES_MAX or b"\\u0000" in result:
-        what = f"is longer than {RESULT_BYTES_MAX} bytes"
+        why = Detail("ack_result_too_long", most=RESULT_BYTES_MAX)
         if len(result) <= RESULT_BYTES_MAX:
-            what = "contains U+0000"
-        raise Refusal(Reason.BAD_VALUE, f"result {what}")
+            why = Detail("said_zero_character", field="result")
+        raise Refusal(Reason.BAD_VALUE, why)
     return CommandAck(
         status=status,
         at_us=_ack_time(said.at, now_us),
@@ -234,12 +236,12 @@ def parse_ack(payload: bytes, now_us: int) -> CommandAck:
 
 def _answer(said: Any) -> AckStatus:
     if said is None:
-        raise Refusal(Reason.WRONG_SHAPE, "an answer is an object with a status")
+        raise Refusal(Reason.WRONG_SHAPE, Detail("ack_shape"))
     word = said.strip().lower() if isinstance(said, str) else ""
     for answer in _ANSWERS:
         if word == answer:
             return answer
-    raise Refusal(Reason.WRONG_SHAPE, "status must be delivered, succeeded or failed")
+    raise Refusal(Reason.WRONG_SHAPE, Detail("ack_status"))
 
 
 def _nearly_ack(payload: bytes) -> _Ack:
@@ -274,7 +276,7 @@ def decode(payload: bytes, *, may_be_bare: bool = False) -> Any:
     try:
         said = _json.decode(payload)
     except RecursionError:
-        raise Refusal(Reason.TOO_DEEP, tolerant.TOO_DEEP) from None
+        raise Refusal(Reason.TOO_DEEP, Detail("message_too_deep")) from None
     except (msgspec.DecodeError, UnicodeDecodeError):  # ValidationError too: a number too large
         return tolerant.decode_value(payload) if may_be_bare else tolerant.decode(payload)
     # Each key needs a colon: with as many as there are keys, none comes twice.

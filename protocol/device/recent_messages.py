@@ -2,12 +2,11 @@
 
 import base64
 
-import msgspec
-
+from protocol.problems.coded import CodedView, code_of
 from protocol.times import format_us
 
 
-class SeenView(msgspec.Struct, frozen=True, kw_only=True):
+class SeenView(CodedView, frozen=True, kw_only=True):
     """A message as received. `payload` is its first kilobyte, `size` its full length in bytes.
     `reason` is null unless some of it was refused."""
 
@@ -43,6 +42,7 @@ def seen_view(
     retained: bool,
     reason: str,
     detail: str,
+    coded: str | None,
 ) -> SeenView:
     text, encoding = shown(payload, is_cut=size > len(payload))
     return SeenView(
@@ -55,4 +55,5 @@ def seen_view(
         retained=retained,
         reason=reason or None,
         detail=detail or None,
+        **code_of(coded),
     )

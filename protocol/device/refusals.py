@@ -10,7 +10,8 @@ REFUSAL_ROW_BYTES = 200
 
 
 class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored refusal. `payload` is cut, and base64 if it is not UTF-8."""
+    """A stored refusal. `payload` is cut, and base64 if it is not UTF-8. `coded`: see
+    `protocol.problems.detail`; refusals of before have none."""
 
     num: int
     id: str
@@ -20,6 +21,7 @@ class StoredRejection(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str  # "utf-8" or "base64"
     reason: str
     detail: str
+    coded: str | None
     device_id: str | None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from protocol.device.payloads import DeviceStatus, RawReading, decode, repeated
 from protocol.device.values import check_word, to_number
 from protocol.errors import Reason, Refusal
+from protocol.problems.detail import Detail
 from protocol.records import OFFLINE, ONLINE
 from protocol.times import LAST_US, parse_device_time
 
@@ -31,8 +32,7 @@ def parse_status(payload: bytes, now_us: int) -> DeviceStatus:
     if isinstance(said, str) and (word := _status(said)) in (ONLINE, OFFLINE):
         return DeviceStatus(status=word)
     if not isinstance(said, dict):
-        detail = "a status is an object, or the bare word online or offline"
-        raise Refusal(Reason.WRONG_SHAPE, detail)
+        raise Refusal(Reason.WRONG_SHAPE, Detail("status_shape"))
     fields: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     refused = repeated(said)
@@ -45,7 +45,7 @@ def parse_status(payload: bytes, now_us: int) -> DeviceStatus:
         elif value is not None:
             try:
                 if field != name and said.get(field) is not None:
-                    raise Refusal(Reason.WRONG_SHAPE, f"{field} stands beside it, and counts")
+                    raise Refusal(Reason.WRONG_SHAPE, Detail("said_twice", field=field))
                 fields[field] = check(value)
             except Refusal as refusal:
                 refused.append(RawReading(name, value, refusal=refusal.kept()))
@@ -85,7 +85,7 @@ def _unknown(fields: dict[str, Any]) -> Refusal:
     names = [repr(name[:64]) for name in fields][: NAMES_TOLD_MAX + 1]
     if len(names) > NAMES_TOLD_MAX:
         names[-1] = "…"
-    return Refusal(Reason.WRONG_SHAPE, f"a status has no field {', '.join(names)}")
+    return Refusal(Reason.WRONG_SHAPE, Detail("status_unknown", fields=", ".join(names)))
 
 
 def _status(raw: Any) -> str:
@@ -99,10 +99,10 @@ def _firmware(raw: Any) -> str:
 
 def _text(raw: Any, name: str, most: int) -> str:
     if not isinstance(raw, str):
-        raise Refusal(Reason.WRONG_SHAPE, f"{name} must be a text")
+        raise Refusal(Reason.WRONG_SHAPE, Detail("said_not_text", field=name))
     text = raw.strip()
     if not text:
-        raise Refusal(Reason.BAD_VALUE, f"{name} is empty")
+        raise Refusal(Reason.BAD_VALUE, Detail("said_empty", field=name))
     check_word(text, most, Reason.BAD_VALUE, name)
     return text
 
@@ -111,7 +111,7 @@ def _number(name: str, limit: float) -> Callable[[Any], float]:
     def check(raw: Any) -> float:
         number = to_number(raw, name)
         if abs(number) > limit:
-            raise Refusal(Reason.BAD_VALUE, f"{name} is out of range: at most {limit:g}")
+            raise Refusal(Reason.BAD_VALUE, Detail("said_beyond", field=name, most=limit))
         return number
 
     return check
@@ -120,10 +120,10 @@ def _number(name: str, limit: float) -> Callable[[Any], float]:
 def _session(raw: Any) -> int:
     number = raw if isinstance(raw, int) else to_number(raw, "session")
     if isinstance(raw, bool) or number != int(number):
-        raise Refusal(Reason.WRONG_SHAPE, "session must be an integer")
+        raise Refusal(Reason.WRONG_SHAPE, Detail("said_not_whole", field="session"))
     session = int(raw) if isinstance(raw, str) and raw.strip().isdecimal() else int(number)
     if not 0 <= session < 2**63:
-        raise Refusal(Reason.BAD_VALUE, "session is out of range")
+        raise Refusal(Reason.BAD_VALUE, Detail("said_out_of_range", field="session"))
     return session
 
 

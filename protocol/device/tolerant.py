@@ -28,12 +28,12 @@ import msgspec
 
 from protocol import codec
 from protocol.errors import Reason, Refusal
+from protocol.problems.detail import Detail
 
 # More digits than any number of float64 has. `int` refuses 4,300 by itself, with words of its own.
 _DIGITS_MAX = 400
 # Keys and values. A message of 500 readings, each with `ts` and `id`, has 3,000.
 PIECES_MAX = 4_000
-TOO_DEEP = "the JSON nests too deeply"
 # Each is refused by itself, and kept.
 REPEATS_MAX = 100
 # What nests more deeply is not listed.
@@ -82,7 +82,7 @@ def decode(payload: bytes) -> Any:
     odd: list[str] = []
     marked, pieces = _PIECE.subn(partial(_marked, odd=odd), text, PIECES_MAX)
     if pieces == PIECES_MAX:
-        raise Refusal(Reason.NOT_JSON, f"not JSON, and more than {PIECES_MAX} keys and values")
+        raise Refusal(Reason.NOT_JSON, Detail("message_pieces", most=PIECES_MAX))
     try:
         return _decoded(marked, odd)
     except json.JSONDecodeError:
@@ -123,12 +123,12 @@ def text_of(payload: bytes) -> str:
         text = payload.decode("utf-16" if payload.startswith(_UTF_16) else "utf-8")
     except UnicodeDecodeError as error:
         if payload.lstrip(_BEFORE.encode())[:1] not in (b"{", b"["):
-            detail = f"byte {error.start} is not valid UTF-8"
+            detail = Detail("message_not_utf8", byte=error.start)
             raise Refusal(Reason.NOT_UTF8, detail) from None
         text = payload.decode("utf-8", "surrogateescape")
     text = text.lstrip(_BEFORE).rstrip(_BEHIND).strip()
     if not text:
-        raise Refusal(Reason.NOT_JSON, "the payload is empty")
+        raise Refusal(Reason.NOT_JSON, Detail("message_empty"))
     return text
 
 
@@ -155,7 +155,7 @@ def as_json(value: Any) -> bytes:
     try:
         text = json.dumps(value, default=_shown, ensure_ascii=False)
     except RecursionError:
-        raise Refusal(Reason.TOO_DEEP, TOO_DEEP) from None
+        raise Refusal(Reason.TOO_DEEP, Detail("message_too_deep")) from None
     return text.encode("utf-8", "replace")
 
 
@@ -163,19 +163,19 @@ def why_unstorable(written: msgspec.Raw) -> Refusal:
     """Why a value that JSON does not have is refused."""
     text = _shown(written)
     if not text:
-        return Refusal(Reason.BAD_VALUE, "the value is missing")
+        return Refusal(Reason.BAD_VALUE, Detail("value_missing"))
     if is_not_finite(text):
         return Refusal(Reason.BAD_VALUE, not_a_number(text))
     if _LITERAL.fullmatch(text):
-        return Refusal(Reason.BAD_VALUE, f"{_cut(text)} is beyond the numbers of float64")
-    return Refusal(Reason.BAD_VALUE, f"{_cut(text)!r} is not a JSON value")
+        return Refusal(Reason.BAD_VALUE, Detail("value_beyond", value=_cut(text)))
+    return Refusal(Reason.BAD_VALUE, Detail("value_not_json", value=repr(_cut(text))[1:-1]))
 
 
-def not_a_number(text: str) -> str:
+def not_a_number(text: str) -> Detail:
     """Why a text is not the value of a number feed."""
     if is_not_finite(text):
-        return f"{text} is not a number that can be stored"
-    return f"{_cut(text)!r} is not a number"
+        return Detail("value_not_finite", value=text)
+    return Detail("value_not_number", value=repr(_cut(text))[1:-1])
 
 
 def is_not_finite(text: str) -> bool:
@@ -194,7 +194,7 @@ def _decoded(text: str, odd: list[str]) -> Any:
     try:
         return decoder.decode(text)
     except RecursionError:
-        raise Refusal(Reason.TOO_DEEP, TOO_DEEP) from None
+        raise Refusal(Reason.TOO_DEEP, Detail("message_too_deep")) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -204,8 +204,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     last = {key: place for place, (key, _) in enumerate(pairs)}
     repeated = Repeated(said)
     if len(pairs) - len(said) > REPEATS_MAX:
-        detail = f"more than {REPEATS_MAX} keys come more than once in one object"
-        raise Refusal(Reason.TOO_MANY, detail)
+        raise Refusal(Reason.TOO_MANY, Detail("message_repeats", most=REPEATS_MAX))
     repeated.earlier = [pair for place, pair in enumerate(pairs) if last[pair[0]] != place]
     return repeated
 
@@ -273,16 +272,17 @@ def _int(text: str) -> Any:
     return int(text) if len(text) <= _DIGITS_MAX else msgspec.Raw(text.encode())
 
 
-def _why(text: str) -> str:
+def _why(text: str) -> Detail:
     """What is wrong with it, and where."""
     try:
         json.loads(text, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
         if error.pos >= len(text):
-            return f"the JSON is not complete: it ends after {len(text)} characters"
+            return Detail("message_cut", count=len(text))
         said = error.msg.removesuffix(" at")
-        return f"not JSON: {said[0].lower()}{said[1:]}, at character {error.pos + 1}"
-    return "not JSON"
+        said = f"{said[0].lower()}{said[1:]}"
+        return Detail("message_not_json_at", problem=said, place=error.pos + 1)
+    return Detail("message_not_json")
 
 
 def _cut_off(value: Any, levels: int) -> Any:

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from protocol.errors import Reason, Refusal
+from protocol.problems.detail import Detail
 
 # The owner of Roost's own probes. No user can have this id, because users' ids are UUIDs.
 CANARY_USER = "roost"
@@ -99,7 +100,7 @@ def too_long(start: str) -> Topic:
 def _other(plain: str) -> Topic:
     found = _BELOW.fullmatch(plain)
     if found is None or found["user"] == CANARY_USER:
-        raise Refusal(Reason.BAD_TOPIC, "not a topic that devices publish to")
+        raise Refusal(Reason.BAD_TOPIC, Detail("topic_foreign"))
     tail = found["tail"] or ""
     kind = Kind.OURS if tail in _OURS else Kind.OTHER
     return Topic((found["user"], found["device"]), kind, tail)
@@ -111,15 +112,16 @@ def wrong_topic(topic: Topic) -> Refusal:
     meant = "/".join(each for each in topic.tail.split("/") if each)
     for guess in (meant, meant.lower()):
         if guess != topic.tail and _TOPIC.fullmatch(f"{place}/{guess}"):
-            return Refusal(Reason.BAD_TOPIC, f"no topic of a device: {_shown(topic)}; use {guess}")
-    use = "feeds/KEY, feeds, status or commands/ID/ack"
-    return Refusal(Reason.BAD_TOPIC, f"no topic of a device: {_shown(topic)}; use {use}")
+            return Refusal(
+                Reason.BAD_TOPIC, Detail("topic_mistaken", topic=_shown(topic), meant=guess)
+            )
+    return Refusal(Reason.BAD_TOPIC, Detail("topic_unknown", topic=_shown(topic)))
 
 
 def _shown(topic: Topic) -> str:
     """What stands below the device's prefix."""
     tail = topic.tail
-    return repr(tail if len(tail) <= SHOWN_MAX else tail[:SHOWN_MAX] + "…")
+    return repr(tail if len(tail) <= SHOWN_MAX else tail[:SHOWN_MAX] + "…")[1:-1]
 
 
 def prefix(user_id: str, device_code: str) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from protocol.device import tolerant
 from protocol.errors import Reason, Refusal
+from protocol.problems.detail import Detail
 
 Kind = Literal["number", "text", "bool"]
 Value = float | str | bool
@@ -27,7 +28,7 @@ def take_value(kind: Kind, raw: Any) -> Value:
         Refusal: `bad_value`, with a detail for the developer of the device.
     """
     if kind == "number":
-        return to_number(raw, "a number feed")
+        return to_number(raw)
     if kind == "bool":
         if isinstance(raw, bool):
             return raw
@@ -35,39 +36,48 @@ def take_value(kind: Kind, raw: Any) -> Value:
             return raw == 1
         said = _WORDS.get(raw.strip().lower()) if isinstance(raw, str) else None
         if said is None:
-            raise Refusal(Reason.BAD_VALUE, "a bool feed accepts true, false, 1, 0, on and off")
+            raise Refusal(Reason.BAD_VALUE, Detail("value_of_bool_feed"))
         return said
     if not isinstance(raw, str):
-        raise Refusal(Reason.BAD_VALUE, "a text feed accepts a string")
-    check_text(raw, TEXT_BYTES_MAX, Reason.BAD_VALUE, "the text")
+        raise Refusal(Reason.BAD_VALUE, Detail("value_of_text_feed"))
+    _check_text(raw, TEXT_BYTES_MAX, Reason.BAD_VALUE)
     return raw
 
 
-def check_word(text: str, characters_max: int, reason: Reason, what: str) -> None:
-    """Raises `Refusal` for a text of too many characters, and as `check_text`."""
-    check_text(text, 4 * characters_max, reason, what)
+def check_word(text: str, characters_max: int, reason: Reason, field: str) -> None:
+    """Raises `Refusal` for the text of a field that has too many characters, or that PostgreSQL
+    cannot hold (U+0000, lone surrogates)."""
+    _check_text(text, 4 * characters_max, reason, field)
     if len(text) > characters_max:
-        raise Refusal(reason, f"{what} is longer than {characters_max} characters")
+        raise Refusal(reason, Detail("said_too_long", field=field, most=characters_max))
 
 
-def check_text(text: str, bytes_max: int, reason: Reason, what: str) -> None:
-    """Raises `Refusal` for a text that is too long, or that PostgreSQL cannot hold (U+0000, lone
-    surrogates)."""
+def _check_text(text: str, most: int, reason: Reason, field: str = "") -> None:
+    """`field`: none for the value of a text feed. `most` bytes."""
     if "\0" in text:
-        raise Refusal(reason, f"{what} contains U+0000")
+        raise Refusal(reason, _about(field, "said_zero_character", "value_zero_character"))
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise Refusal(reason, f"{what} is not valid UTF-8") from None
-    if size > bytes_max:
-        raise Refusal(reason, f"{what} is {size} bytes long; the maximum is {bytes_max}")
+        raise Refusal(reason, _about(field, "said_not_utf8", "value_not_utf8")) from None
+    if size > most:
+        why = _about(field, "said_too_large", "value_too_long", size=size, most=most)
+        raise Refusal(reason, why)
 
 
-def to_number(raw: Any, what: str) -> float:
+def _about(field: str, of_field: str, of_value: str, **params: int) -> Detail:
+    """One of two codes: about a field, or about the value of a feed."""
+    return Detail(of_field, field=field, **params) if field else Detail(of_value, **params)
+
+
+def to_number(raw: Any, field: str = "") -> float:
     """A JSON number or a numeric string, with spaces around it or not, as float64.
 
+    Args:
+        field: of which field it is; none for the value of a number feed.
+
     Raises:
-        Refusal: `bad_value`; `what` is what accepts numbers.
+        Refusal: `bad_value`.
     """
     if isinstance(raw, str):
         raw = raw.strip()
@@ -76,13 +86,14 @@ def to_number(raw: Any, what: str) -> float:
     elif isinstance(raw, bool) or not isinstance(raw, int | float):
         if isinstance(raw, msgspec.Raw):
             raise tolerant.why_unstorable(raw)
-        raise Refusal(Reason.BAD_VALUE, f"{what} accepts a JSON number or a numeric string")
+        why = _about(field, "said_not_number", "value_of_number_feed")
+        raise Refusal(Reason.BAD_VALUE, why)
     try:
         number = float(raw)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise Refusal(Reason.BAD_VALUE, f"{str(raw)[:40]} is beyond the numbers of float64")
+        raise Refusal(Reason.BAD_VALUE, Detail("value_beyond", value=str(raw)[:40]))
     return number + 0.0  # makes 0.0 of -0.0, so that both have one digest
 
 

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from protocol.device.refusals import StoredRejection
 from protocol.errors import Reason
 from protocol.events import DeviceView, device_view
+from protocol.problems.coded import CodedView, code_of
 from protocol.records import Device, Flood
 from protocol.rest.patterns import WHOLE_CODE
 from protocol.rest.shapes import Name, Time
@@ -90,7 +91,7 @@ def device_created(device: Device, mqtt: MqttAccess) -> DeviceCreated:
     return DeviceCreated(**msgspec.structs.asdict(device_resource(device)), mqtt=mqtt)
 
 
-class RejectionView(msgspec.Struct, frozen=True, kw_only=True):
+class RejectionView(CodedView, frozen=True, kw_only=True):
     id: str
     received_at: str
     device_id: str | None
@@ -102,4 +103,4 @@ class RejectionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rejection_view(stored: StoredRejection) -> RejectionView:
-    return view_of(RejectionView, stored)
+    return view_of(RejectionView, stored, **code_of(stored.coded))

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from protocol.problems import objects, people, requests, schedules
+from protocol.problems import messages, objects, outcomes, people, requests, schedules
 from protocol.problems.detail import TEXTS
 
 INTRODUCTION = """\
@@ -26,8 +26,14 @@ fills in the parameters; for a code that it does not know, it says something gen
  "error_codes": {"name": {"code": "empty", "params": {}}}}
 ```
 
+Stored records have the same beside their `detail`: refused messages and a device's recent messages,
+alarms, commands, occurrences and the calendar, webhook deliveries, lines of an import that are
+refused; on REST, on the WebSocket and in what webhooks send. `code` is null where `detail` is empty
+or in the words of others (a device's answer, a receiver's answer), and in records of before.
+
 Parameters are numbers, or texts that can be shown as they are; `state` is a word of a life cycle,
-`problem` is what a parser said. Texts in small letters are about a field and read on from its name.
+`problem` is what a parser, a library or a server said. Texts in small letters are about a field and
+read on from its name, or are about a record.
 This page is written by `python -m protocol.problems`.
 """
 
@@ -36,6 +42,8 @@ SECTIONS = {
     "People": people.TEXTS,
     "Objects": objects.TEXTS,
     "Schedules": schedules.TEXTS,
+    "Refused messages": messages.TEXTS,
+    "Outcomes": outcomes.TEXTS,
 }
 
 

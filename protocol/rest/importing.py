@@ -9,6 +9,7 @@ import msgspec
 
 from protocol.device.values import digest64, take_value
 from protocol.errors import Malformed, Reason, Refusal
+from protocol.problems.coded import CodedView
 from protocol.problems.detail import Detail
 from protocol.records import Feed, Reading
 from protocol.rest.csv_rows import BoundedRows, text_of
@@ -22,7 +23,7 @@ FIELDS_AS_ONE = 50
 _EXPONENT = re.compile(r"\d{1,20}(?:\.\d{0,20})?[eE][+-]?\d{1,2}", re.ASCII)
 
 
-class BadLine(msgspec.Struct, frozen=True):
+class BadLine(CodedView, frozen=True, kw_only=True):
     """A refused line of the file (the header is line 1), and why."""
 
     line: int
@@ -88,7 +89,9 @@ def _take(
     except Refusal as refusal:
         imported.refused += 1
         if len(imported.errors) < ERRORS_MAX:
-            imported.errors.append(BadLine(line, refusal.detail))
+            said = refusal.said
+            why = BadLine(line=line, detail=refusal.detail, code=said.code, params=said.params)
+            imported.errors.append(why)
 
 
 def _columns(names: Sequence[str]) -> tuple[int, int]:
@@ -101,7 +104,7 @@ def _reading(
     row: Sequence[str], places: tuple[int, int], feed: Feed, device_num: int, now_us: int
 ) -> Reading:
     if len(row) <= max(places):
-        raise Refusal(Reason.BAD_VALUE, "the row is too short")
+        raise Refusal(Reason.BAD_VALUE, Detail("row_too_short"))
     ts_us = parse_device_time(_time(row[places[0]].strip()), now_us)
     value = take_value(feed.kind, row[places[1]])
     flagged = False
@@ -109,7 +112,7 @@ def _reading(
         low, high = feed.min_value, feed.max_value
         flagged = (low is not None and value < low) or (high is not None and value > high)
         if flagged and feed.on_violation == "reject":
-            raise Refusal(Reason.OUT_OF_RANGE, f"{value:g} is outside the thresholds")
+            raise Refusal(Reason.OUT_OF_RANGE, Detail("value_outside", value=value))
     return Reading(feed.num, device_num, ts_us, digest64(value), value, flagged)
 
 

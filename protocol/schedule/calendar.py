@@ -18,6 +18,7 @@ from heapq import heapify, heappop, heappush
 import msgspec
 
 from protocol.errors import BadRecurrence
+from protocol.problems.coded import CodedView, code_of
 from protocol.schedule.recurrence import WORK_MAX, upcoming
 from protocol.schedule.schedules import CANCELLED, PENDING, Occurrence, Schedule
 from protocol.times import SECOND_US, format_us
@@ -183,7 +184,7 @@ def conflicting(entries: Iterable[Entry]) -> set[tuple[str, int]]:
 _NOTHING_PLAYS = (CANCELLED, "missed", "failed")
 
 
-class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True):
+class CalendarEntry(CodedView, frozen=True, kw_only=True):
     """`id` is that of the occurrence; null for one that the rule will bring. `conflict`: another
     schedule begins in the same second on the same device."""
 
@@ -226,5 +227,6 @@ def calendar_entry(
         filename=filename,
         state=entry.state,
         detail="" if entry.occurrence is None else entry.occurrence.detail,
+        **code_of(None if entry.occurrence is None else entry.occurrence.coded),
         conflict=in_conflict,
     )

@@ -14,6 +14,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol.device import commands
 from protocol.device.commands import Command
+from protocol.problems.coded import CodedView, code_of
+from protocol.problems.detail import Detail
 from protocol.schedule.recurrence import Recurrence, occurrences, upcoming
 from protocol.times import SECOND_US, format_us, shown_us
 from protocol.views import view_of
@@ -86,7 +88,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     """One due time of a schedule. `acknowledged_us` and `completed_us` are by the device's clock
-    (proof of play). `version` grows with every change.
+    (proof of play). `version` grows with every change. `coded`: see `protocol.problems.detail`.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_us: int | None = None
     completed_us: int | None = None
     detail: str = ""
+    coded: str | None = None
     version: int = 0
     num: int = 0
 
@@ -145,15 +148,15 @@ def planned(schedule: Schedule, after_us: int, count: int = AHEAD) -> tuple[Sche
     return schedule, times
 
 
-def why_missed(due: Due, now_us: int) -> str:
-    """Why an occurrence must not fire; "" if it may."""
+def why_missed(due: Due, now_us: int) -> Detail | None:
+    """Why an occurrence must not fire; None if it may."""
     schedule = due.schedule
     late_us = now_us - due.occurrence.due_us
     if late_us > schedule.tolerance_s * SECOND_US:
-        return f"{late_us / SECOND_US:.0f} s late; at most {schedule.tolerance_s} s are allowed"
+        return Detail("play_late", late=round(late_us / SECOND_US), most=schedule.tolerance_s)
     if schedule.misfire == "skip" and not due.is_online:
-        return "the device was offline"
-    return ""
+        return Detail("play_offline")
+    return None
 
 
 def triggered(occurrence: Occurrence, command: Command, now_us: int) -> Occurrence:
@@ -166,14 +169,18 @@ def triggered(occurrence: Occurrence, command: Command, now_us: int) -> Occurren
     )
 
 
-def missed(occurrence: Occurrence, why: str) -> Occurrence:
+def missed(occurrence: Occurrence, why: Detail) -> Occurrence:
     return ended(occurrence, MISSED, why)
 
 
-def ended(occurrence: Occurrence, state: str, why: str) -> Occurrence:
+def ended(occurrence: Occurrence, state: str, why: Detail) -> Occurrence:
     """The occurrence, ended without a command."""
     return msgspec.structs.replace(
-        occurrence, state=state, detail=why, version=occurrence.version + 1
+        occurrence,
+        state=state,
+        detail=str(why),
+        coded=why.coded,
+        version=occurrence.version + 1,
     )
 
 
@@ -187,6 +194,7 @@ def followed(occurrence: Occurrence, command: Command) -> Occurrence:
         acknowledged_us=command.delivered_us,
         completed_us=command.finished_us if completed else None,
         detail=command.detail,
+        coded=command.coded,
         version=occurrence.version + 1,
     )
 
@@ -255,7 +263,7 @@ class SchedulePreview(msgspec.Struct, frozen=True):
     due_at: list[str]
 
 
-class OccurrenceView(msgspec.Struct, frozen=True, kw_only=True):
+class OccurrenceView(CodedView, frozen=True, kw_only=True):
     id: str
     schedule_id: str
     device_id: str
@@ -281,4 +289,4 @@ def schedule_view(schedule: Schedule) -> ScheduleView:
 
 
 def occurrence_view(occurrence: Occurrence) -> OccurrenceView:
-    return view_of(OccurrenceView, occurrence)
+    return view_of(OccurrenceView, occurrence, **code_of(occurrence.coded))

@@ -15,6 +15,7 @@ import msgspec
 from protocol import codec
 from protocol.device.alarms import ACKNOWLEDGED, ACTIVE, CLEARED, Alarm, alarm_view
 from protocol.device.commands import ENDED, Command, command_view
+from protocol.problems.detail import Detail
 from protocol.schedule.schedules import FAILED, MISSED, Occurrence, occurrence_view
 from protocol.times import SECOND_US, format_us
 
@@ -88,7 +89,8 @@ class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """One event for one webhook.
 
     `body` is sent unchanged at every try. A receiver recognises a repeated event by `event_id`.
-    `next_try_us` is 0 before the first try.
+    `next_try_us` is 0 before the first try. `coded`: see `protocol.problems.detail`; None where
+    `detail` is the receiver's.
     """
 
     id: str
@@ -102,6 +104,7 @@ class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     last_status: int | None = None
     detail: str = ""
+    coded: str | None = None
     finished_us: int | None = None
     num: int = 0
 
@@ -116,14 +119,21 @@ class ClaimedDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a try: the receiver's HTTP status, or None and the reason in `detail`."""
+    """The result of a try: the receiver's HTTP status, or None. `detail` is what the receiver said,
+    or the English text of `why`."""
 
     status: int | None = None
     detail: str = ""
+    why: Detail | None = None
 
     @property
     def is_good(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+
+def failed(why: Detail, status: int | None = None) -> Outcome:
+    """A try that failed for a reason that Roost says."""
+    return Outcome(status=status, detail=str(why), why=why)
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +204,10 @@ def claimed(delivery: WebhookDelivery, now_us: int) -> WebhookDelivery:
 def tried(delivery: WebhookDelivery, outcome: Outcome, now_us: int) -> WebhookDelivery:
     """The claimed delivery after a try. Its next due time was set by `claimed`."""
     delivery = msgspec.structs.replace(
-        delivery, last_status=outcome.status, detail=outcome.detail[:DETAIL_MAX]
+        delivery,
+        last_status=outcome.status,
+        detail=outcome.detail[:DETAIL_MAX],
+        coded=None if outcome.why is None else outcome.why.coded,
     )
     if outcome.is_good:
         return msgspec.structs.replace(delivery, state=DELIVERED, finished_us=now_us)

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from protocol.problems.coded import CodedView, code_of
 from protocol.rest.patterns import LINE
 from protocol.times import format_us, shown_us
 from protocol.views import view_of
@@ -58,7 +59,7 @@ class NewWebhookSecret(msgspec.Struct, frozen=True):
     secret: str
 
 
-class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryView(CodedView, frozen=True, kw_only=True):
     """`event_id` is the header `webhook-id`; `payload` the body of the request."""
 
     id: str
@@ -97,4 +98,5 @@ def delivery_view(delivery: WebhookDelivery) -> DeliveryView:
         # Before the first try it is 0, which means at once.
         next_try_at=format_us(max(delivery.next_try_us, delivery.created_us)) if waits else None,
         payload=msgspec.Raw(delivery.body.encode()),
+        **code_of(delivery.coded),
     )

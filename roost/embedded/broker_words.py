@@ -14,6 +14,7 @@ import msgspec
 from actors.adapters.nats.retained import topic_of
 from actors.ingest.broker_refusals import BrokerRefusal
 from protocol.device.topics import unmapped
+from protocol.problems.detail import Detail
 
 _LINE = re.compile(r'\[\d+\] \S+ \S+ \[ERR\] \S+ - mid:(\d+) - "(device-[0-9a-f-]{36})" - (.*)')
 _DENIED = re.compile(r'(Publish|Subscription) Violation - Subject "([^"]*)"')
@@ -31,17 +32,16 @@ _MALFORMED = re.compile(
 MALFORMED_SHOWN_MAX = 200
 
 DENIED = {
-    "Publish": "denied by the broker: a device publishes below its own prefix only,"
-    " and not to its commands and errors",
-    "Subscription": "denied by the broker: a device subscribes below its own prefix only",
+    "Publish": Detail("broker_denied"),
+    "Subscription": Detail("broker_denied_filter"),
 }
-ENDED = "the broker ended the connection: "
-UNSUPPORTED = ENDED + "a topic of a message or of the will has a space, a tab or a line end"
-WILDCARD = ENDED + "a topic of a message has + or #"
-LARGE = ENDED + "a message has {} bytes; the maximum is {}"
-FILTER_UNSUPPORTED = "denied by the broker: a filter of a subscription has a space"
 # Of connections that have not logged in, whose client id may be another's.
-NOT_IN = "before it logged in, "
+EARLY = {
+    "ended_space": "early_space",
+    "ended_wildcard": "early_wildcard",
+    "ended_too_large": "early_too_large",
+    "ended_malformed": "early_malformed",
+}
 
 
 def refused_of(line: str) -> BrokerRefusal | None:
@@ -58,17 +58,17 @@ def refused_of(line: str) -> BrokerRefusal | None:
         return BrokerRefusal(client_id=client_id, topic=topic, why=DENIED[denied[1]])
     if (invalid := _FILTER_UNSUPPORTED.match(what)) is not None:
         topic = invalid[1][1:-1]
-        return BrokerRefusal(client_id=client_id, topic=topic, why=FILTER_UNSUPPORTED)
-    topic, why = "", ""
+        return BrokerRefusal(client_id=client_id, topic=topic, why=Detail("broker_filter_space"))
+    topic, why = "", None
     if what.startswith(_UNSUPPORTED):
-        why = UNSUPPORTED
+        why = Detail("ended_space")
     elif (wild := _WILDCARD.match(what)) is not None:
-        topic, why = wild[1][1:-1], WILDCARD
+        topic, why = wild[1][1:-1], Detail("ended_wildcard")
     elif (large := _LARGE.match(what)) is not None:
-        why = LARGE.format(large[1], large[2])
+        why = Detail("ended_too_large", size=int(large[1]), most=int(large[2]))
     elif _MALFORMED.match(what):
-        why = ENDED + what[:MALFORMED_SHOWN_MAX]
-    if not why:
+        why = Detail("ended_malformed", problem=what[:MALFORMED_SHOWN_MAX])
+    if why is None:
         return None
     return BrokerRefusal(
         client_id=client_id, topic=topic, why=why, is_end=True, connection=connection
@@ -78,4 +78,5 @@ def refused_of(line: str) -> BrokerRefusal | None:
 def of_nobody(refused: BrokerRefusal) -> BrokerRefusal:
     """The same of a connection that had not logged in: the end of it says nothing about the device,
     because anybody can use its client id until then."""
-    return msgspec.structs.replace(refused, why=NOT_IN + refused.why, is_end=False)
+    why = Detail(EARLY[refused.why.code], **refused.why.params)
+    return msgspec.structs.replace(refused, why=why, is_end=False)

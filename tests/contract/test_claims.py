@@ -10,6 +10,7 @@ from actors.adapters.postgres import command_claims, schedule_claims
 from actors.adapters.postgres.wire import connections
 from actors.ports.time import Claimed
 from protocol.device.commands import Command
+from protocol.problems.detail import Detail
 from protocol.schedule.schedules import Due, Occurrence, missed
 from tests.contract.pg_scene import WAIT_S, Scene, until
 from tests.contract.test_store_commands import some_command
@@ -85,7 +86,7 @@ async def test_an_occurrence_that_was_taken_back_and_planned_again_goes_on(scene
         await home.store.update_schedule(schedule, [NOW])
 
     def judge(due: Due) -> tuple[Occurrence, Command | None]:
-        return missed(due.occurrence, "late"), None
+        return missed(due.occurrence, Detail("play_offline")), None
 
     claimed = await claimed_across(
         scene, edit, schedule_claims.claim_occurrences, NOW + SECOND, 10, judge

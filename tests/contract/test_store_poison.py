@@ -285,7 +285,9 @@ async def spoil_devices(connection: Any) -> None:
 
 async def spoil_alarms(connection: Any) -> None:
     """From now on nobody can read the alarms of the device `d1`."""
-    written = "num, id, user_id, device_num, feed_num, kind, severity, state, since_at, count"
+    written = (
+        "num, id, user_id, device_num, feed_num, kind, severity, state, since_at, count, coded"
+    )
     await connection.execute("ALTER TABLE alarms RENAME TO alarms_there")
     await connection.execute(
         f"CREATE VIEW alarms AS SELECT {written}, raised_at, acknowledged_at, cleared_at, detail,"

@@ -11,6 +11,7 @@ from protocol.device.payloads import parse_ack
 from protocol.device.refusals import NotKept
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason, Refusal
+from protocol.problems.detail import Detail
 from protocol.records import AckChange, Origin, Rejection, WriteUnit
 from protocol.rest.listing import REJECTIONS
 from tests.contract.test_store import Home
@@ -31,7 +32,7 @@ def refused(
 ) -> Rejection:
     topic = f"users/{user}/devices/d1/feeds/t"
     origin = Origin(parse_topic(topic), topic, payload.encode(), at_us)
-    made = rejection(origin, Refusal(Reason.NOT_JSON, "no JSON"), device)
+    made = rejection(origin, Refusal(Reason.NOT_JSON, Detail("message_not_json")), device)
     return msgspec.structs.replace(made, **changes)
 
 

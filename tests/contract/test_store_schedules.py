@@ -9,6 +9,7 @@ import pytest
 from actors.ports.time import Claimed
 from protocol.device.commands import Command, CommandAck
 from protocol.media.media import Media
+from protocol.problems.detail import Detail
 from protocol.records import AckChange
 from protocol.rest.listing import COMMANDS, OCCURRENCES, SCHEDULES
 from protocol.schedule.schedules import Due, Occurrence, Schedule, missed, triggered
@@ -72,7 +73,7 @@ class Judge:
     def __call__(self, due: Due) -> tuple[Occurrence, Command | None]:
         self.asked.append(due)
         if not self.fires:
-            return missed(due.occurrence, "too late"), None
+            return missed(due.occurrence, Detail("play_offline")), None
         n = due.occurrence.num
         command = some_command(self.home, n, parallel=True, attempts=1, type="play_media")
         return triggered(due.occurrence, command, NOW), command
@@ -135,7 +136,7 @@ async def test_what_is_missed_says_why_and_sends_nothing(home: Home) -> None:
     claimed = await claim(home, 99, Judge(home, fires=False))
     assert (claimed.send, claimed.next_us) == ((), None)
     (kept,) = await items(home.store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
-    assert (kept.state, kept.detail, kept.version) == ("missed", "too late", 1)
+    assert (kept.state, kept.detail, kept.version) == ("missed", "the device was offline", 1)
 
 
 async def test_an_occurrence_follows_its_command_with_the_devices_own_times(home: Home) -> None:

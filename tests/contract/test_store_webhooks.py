@@ -166,7 +166,7 @@ async def test_missed_schedules_are_told(home: Home) -> None:
     assert claimed.changed.told
     assert await told(home, webhook) == ["schedule.missed"]
     body = json.loads((await only(home, webhook)).body)
-    assert body["data"]["detail"] == "too late"
+    assert body["data"]["detail"] == "the device was offline"
 
 
 async def test_only_what_is_wanted_is_told_and_only_where_it_is_enabled(home: Home) -> None:

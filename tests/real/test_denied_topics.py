@@ -76,7 +76,7 @@ def test_a_message_that_is_too_large_for_the_broker_is_told(roost: Roost, ada: P
         assert client.lost.wait(WAIT_S)
         client.close()
         eventually(lambda: not_taken(ada, device), lambda items: len(items) == times)  # noqa: B023
-    assert "bytes; the maximum is 8388608" in not_taken(ada, device)[0][1]
+    assert "bytes; the maximum is 8,388,608" in not_taken(ada, device)[0][1]
     (alarm,) = eventually(lambda: ada.get("/alarms", device_id=device["id"])["items"])
     assert alarm["kind"] == "loop"
 

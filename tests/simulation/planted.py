@@ -35,6 +35,7 @@ from protocol.device.values import take_value
 from protocol.errors import Reason, Refusal, Unavailable, Unstorable
 from protocol.events import DeviceList, Event
 from protocol.messages import SnapshotRead, Subscribed
+from protocol.problems.detail import Detail
 from protocol.records import Destination, Origin, Reading, SessionMemory, StoredReading, WriteUnit
 
 Patch = pytest.MonkeyPatch
@@ -259,7 +260,7 @@ def refused_right(patch: Patch) -> None:
 
     def mistaken(kind: Any, raw: Any) -> Any:
         if isinstance(raw, int) and raw % 50 == 7:
-            raise Refusal(Reason.BAD_VALUE, "a mistake")
+            raise Refusal(Reason.BAD_VALUE, Detail("value_missing"))
         return take(kind, raw)
 
     patch.setattr(actors.device.feed, "take_value", mistaken)

@@ -34,7 +34,7 @@ def claimed_twice(patch: Patch) -> None:
 
 @plant("misfire rules are ignored")
 def no_misfires(patch: Patch) -> None:
-    patch.setattr(occurrences, "why_missed", lambda due, now_us: "")
+    patch.setattr(occurrences, "why_missed", lambda due, now_us: None)
 
 
 @plant("what is paused goes on")

@@ -4,15 +4,18 @@ from actors.access.mqtt_credentials import client_id_of
 from actors.adapters.memory.broker.habits import NATS
 from actors.ingest.broker_refusals import LOOP_MANY, LOOP_WITHIN_S, BrokerRefusal
 from actors.ingest.rejections import NOTICES_PER_MINUTE
+from protocol.problems.detail import Detail
 from tests.simulation.device import VirtualDevice
 from tests.simulation.running import simulate
 from tests.simulation.world import World
+
+SPACE, DENIED = Detail("ended_space"), Detail("broker_denied")
 
 
 async def ends(world: World, device: VirtualDevice, times: int, every_s: float) -> None:
     """The broker ends the device's connection so many times."""
     for _ in range(times):
-        refusal = BrokerRefusal(client_id=client_id_of(device.id), why="a space", is_end=True)
+        refusal = BrokerRefusal(client_id=client_id_of(device.id), why=SPACE, is_end=True)
         await world.service.broker_refusals.take([refusal])
         await world.advance(every_s)
 
@@ -53,10 +56,10 @@ def test_a_device_that_is_denied_ever_again_fills_no_page() -> None:
             shed = world.device("shed")
             await shed.publish("t", 1.0)
             mine = [
-                BrokerRefusal(client_id=client_id_of(shed.id), why="denied", topic=f"a/{n}")
+                BrokerRefusal(client_id=client_id_of(shed.id), why=DENIED, topic=f"a/{n}")
                 for n in range(2 * NOTICES_PER_MINUTE)
             ]
-            nobodys = BrokerRefusal(client_id="device-of-nobody", why="denied")
+            nobodys = BrokerRefusal(client_id="device-of-nobody", why=DENIED)
             await world.service.broker_refusals.take([mine[0], nobodys] * 100)
             found = (await shed.person.get(f"/devices/{shed.id}/messages"))["items"]
             assert [each["topic"] for each in found if each["reason"]] == ["a/0"]

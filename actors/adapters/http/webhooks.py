@@ -9,7 +9,7 @@ the same address.
 
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import httpx
@@ -17,13 +17,15 @@ import structlog
 import trio
 
 from protocol.errors import in_words
-from protocol.webhook.deliveries import ANSWER_WITHIN_S, Outcome
-from protocol.webhook.ssrf import Target, is_public, literal, parse_target
+from protocol.problems.detail import Detail
+from protocol.webhook.deliveries import ANSWER_WITHIN_S, Outcome, failed
+from protocol.webhook.ssrf import BadTarget, Target, is_public, literal, parse_target
 
 log = structlog.get_logger("roost.webhooks")
 
 DETAIL_BYTES = 200
 ADDRESSES_MAX = 4
+CONNECTED_WITHIN_S = ANSWER_WITHIN_S / 2
 
 
 class HttpReceivers:
@@ -48,14 +50,14 @@ class HttpReceivers:
             with trio.fail_after(ANSWER_WITHIN_S):
                 return await self._try(target, {**headers, "user-agent": self._agent}, body)
         except trio.TooSlowError:
-            return Outcome(detail=f"no answer within {ANSWER_WITHIN_S:.0f} s")
-        except httpx.HTTPError as error:
-            return Outcome(detail=_why(error))
-        except (OSError, ValueError) as error:
-            return Outcome(detail=_why(error))
+            return failed(Detail("delivery_unanswered", seconds=ANSWER_WITHIN_S))
+        except (BadTarget, NotPublic) as error:
+            return failed(error.detail)
+        except (httpx.HTTPError, OSError, ValueError) as error:
+            return failed(_why(error))
         except Exception as error:
             log.error("unexpected failure of a delivery", error=in_words(error), exc_info=error)
-            return Outcome(detail="failed in a way that nobody foresaw; it is in the log")
+            return failed(Detail("delivery_failed"))
 
     async def _try(self, target: Target, headers: dict[str, str], body: bytes) -> Outcome:
         """The answer of the first address that accepts a connection."""
@@ -71,7 +73,7 @@ class HttpReceivers:
         """The addresses of the host, at least one.
 
         Raises:
-            OSError: it has none, or they may not be contacted.
+            NotPublic: it has none, or they may not be contacted.
         """
         known: dict[str, None] = {}
         with suppress(socket.gaierror):
@@ -80,7 +82,7 @@ class HttpReceivers:
         allowed = [each for each in known if self._private or is_public(each.partition("%")[0])]
         if not allowed:
             # The same for a name that does not exist, so that nobody learns internal names.
-            raise OSError(f"{target.host} has no address on a public network")
+            raise NotPublic(Detail("delivery_not_public", host=target.host))
         return allowed[:ADDRESSES_MAX]
 
     async def _post(
@@ -88,7 +90,7 @@ class HttpReceivers:
     ) -> Outcome:
         at = f"[{address}]" if ":" in address else address
         url = httpx.URL(f"{target.scheme}://{at}:{target.port}{target.path}")
-        within = httpx.Timeout(ANSWER_WITHIN_S, connect=ANSWER_WITHIN_S / 2)
+        within = httpx.Timeout(ANSWER_WITHIN_S, connect=CONNECTED_WITHIN_S)
         # If the host is a literal address, the certificate is checked against that.
         extensions = {} if literal(target.host) else {"sni_hostname": target.host}
         async with (
@@ -103,23 +105,48 @@ class HttpReceivers:
         ):
             if answer.is_success:
                 return Outcome(status=answer.status_code)
+            if answer.is_redirect:
+                return failed(Detail("delivery_redirected"), answer.status_code)
             return Outcome(status=answer.status_code, detail=await _said(answer))
 
 
-def _why(error: BaseException) -> str:
-    """The first text in a chain of errors; httpx's own often have none."""
+class NotPublic(OSError):
+    """A name without an address that may be contacted."""
+
+    def __init__(self, detail: Detail) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
+
+
+def _why(error: Exception) -> Detail:
+    """Why there is no answer."""
+    causes = list(_causes(error))
+    if isinstance(error, httpx.TimeoutException):
+        within_s = (
+            CONNECTED_WITHIN_S if isinstance(error, httpx.ConnectTimeout) else ANSWER_WITHIN_S
+        )
+        return Detail("delivery_unanswered", seconds=within_s)
+    # httpx's own errors often have no text.
+    problem = next((text for each in causes if (text := str(each))), "") or in_words(error)
+    problem = problem[:DETAIL_BYTES]
+    if any(isinstance(each, ssl.SSLError) for each in causes):
+        return Detail("delivery_untrusted", problem=problem)
+    if isinstance(error, httpx.ConnectError):
+        return Detail("delivery_unconnected", problem=problem)
+    if isinstance(error, httpx.TransportError):
+        return Detail("delivery_broken_off", problem=problem)
+    return Detail("delivery_unsent", problem=problem)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        if str(cause):
-            return str(cause)
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return in_words(error)
 
 
 async def _said(answer: httpx.Response) -> str:
     """The beginning of a receiver's answer, if it did not accept."""
-    if answer.is_redirect:
-        return "redirects are not followed"
     start = b""
     # Cancelled, not left: httpcore's generators end only when they run to their end.
     with trio.CancelScope() as enough:

@@ -28,14 +28,15 @@ ALARM, FROM = ALARMS.selected, ALARMS.source
 # alarm has its place, an actor elsewhere raised it: the first one stays.
 _KEEP = """
 INSERT INTO alarms AS a (id, user_id, device_num, feed_num, kind, severity, state, since_at, count,
-    raised_at, cleared_at, value, detail)
+    raised_at, cleared_at, value, detail, coded)
 SELECT i.id::uuid, i.user_id::uuid, i.device_num, nullif(i.feed_num, 0), i.kind, i.severity,
-    i.state, i.since_at, i.count, i.raised_at, i.cleared_at, i.value, i.detail
+    i.state, i.since_at, i.count, i.raised_at, i.cleared_at, i.value, i.detail,
+    i.coded
 FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::text[], $6::text[],
     $7::text[], $8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[],
-    $12::float8[], $13::text[])
+    $12::float8[], $13::text[], $14::text[])
     AS i (id, user_id, device_num, feed_num, kind, severity, state, since_at, count, raised_at,
-        cleared_at, value, detail)
+        cleared_at, value, detail, coded)
 JOIN devices d ON d.num = i.device_num
 LEFT JOIN feeds f ON f.num = i.feed_num
 WHERE (i.feed_num = 0 OR f.num IS NOT NULL)
@@ -44,6 +45,7 @@ WHERE (i.feed_num = 0 OR f.num IS NOT NULL)
         AND o.id <> i.id::uuid AND i.state <> 'cleared')
 ON CONFLICT (id) DO UPDATE SET count = excluded.count, raised_at = excluded.raised_at,
     cleared_at = excluded.cleared_at, value = excluded.value, detail = excluded.detail,
+    coded = excluded.coded,
     state = CASE WHEN a.state = 'acknowledged' AND excluded.state = 'active' THEN a.state
         ELSE excluded.state END
 RETURNING a.id::text, a.state
@@ -103,12 +105,13 @@ async def keep(connection: Any, changes: Sequence[Alarm]) -> bool:
                 a.cleared_us,
                 a.value,
                 a.detail,
+                a.coded,
             )
             for a in last.values()
             if a.state != DROPPED and (a.cleared_us is None) == open_ones
         ]
         if some:
-            kept |= {tuple(r) for r in await connection.fetch(_KEEP, *columns(some, 13))}
+            kept |= {tuple(r) for r in await connection.fetch(_KEEP, *columns(some, 14))}
     told = [a for a in changes if (a.id, last[a.id].state) in kept]
     return await announce(connection, 0, alarms=told)
 

@@ -25,7 +25,7 @@ IS_OPEN = "c.state IN ('queued', 'sent')"
 
 # A command whose texts cannot be read ends, and is returned without them.
 NO_PAYLOAD = COMMANDS.selected_with(payload="'null'")
-_NO_TEXTS = COMMANDS.selected_with(payload="'null'", result="NULL", detail="''")
+_NO_TEXTS = COMMANDS.selected_with(payload="'null'", result="NULL", detail="''", coded="NULL")
 # Put aside with a pause that is not over, as `hold` sets it; `{now}` is the current time.
 IS_HELD = (
     "EXISTS (SELECT FROM dead_letters l WHERE l.work = 'commands' AND l.subject = c.id::text"
@@ -34,14 +34,14 @@ IS_HELD = (
 
 _NEW = (
     *("id", "user_id", "device_num", "type", "payload", "state", "parallel", "created_us"),
-    *("expires_us", "next_try_us", "attempts", "detail", "version"),
+    *("expires_us", "next_try_us", "attempts", "detail", "coded", "version"),
 )
 INSERT_WIDTH = len(_NEW)
 INSERT = inserting(COMMANDS, _NEW)  # its parameters are those of `inserted`
 
 _CHANGING = (
     *("state", "next_try_us", "attempts", "sent_us", "delivered_us", "finished_us"),
-    *("detail", "result", "version"),
+    *("detail", "coded", "result", "version"),
 )
 _UPDATE = updating(COMMANDS, _CHANGING)
 
@@ -109,7 +109,7 @@ async def cancel_command(connection: Any, user_id: str, command_id: str, now_us:
         known = command(await _as_far_as_readable(connection, num))
         if known.state not in OPEN:
             raise Conflict(Detail("command_ended", state=known.state))
-        ended = commands.ended(known, commands.CANCELLED, now_us, "cancelled")
+        ended = commands.ended(known, commands.CANCELLED, now_us, Detail("command_cancelled"))
         return await settle(connection, [ended], now_us)
 
 

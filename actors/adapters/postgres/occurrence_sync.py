@@ -11,7 +11,7 @@ from protocol.schedule.schedules import Occurrence, followed
 
 _CHANGING = (
     *("state", "command_id", "triggered_us", "acknowledged_us", "completed_us", "detail"),
-    "version",
+    *("coded", "version"),
 )
 _UPDATE = writing.updating(OCCURRENCES, _CHANGING)
 
@@ -33,7 +33,7 @@ async def update(connection: Any, changed: Sequence[Occurrence]) -> None:
 
 
 # The command's detail replaces the occurrence's, which is therefore not read: it may be unreadable.
-_NO_DETAIL = OCCURRENCES.selected_with(detail="''")
+_NO_DETAIL = OCCURRENCES.selected_with(detail="''", coded="NULL")
 
 
 async def follow(connection: Any, changed: Sequence[Command]) -> tuple[Occurrence, ...]:

@@ -33,7 +33,7 @@ _BEYOND = f"""
 SELECT num FROM (
     SELECT num, row_number() OVER newest AS n,
         sum({REFUSAL_ROW_BYTES} + octet_length(topic) + octet_length(payload)
-            + octet_length(detail)) OVER newest AS size
+            + octet_length(detail) + coalesce(octet_length(coded), 0)) OVER newest AS size
     FROM rejected_messages WHERE user_id = $1
     WINDOW newest AS (ORDER BY num DESC ROWS UNBOUNDED PRECEDING)
 ) AS kept WHERE n > $2 OR size > $3 ORDER BY num DESC LIMIT 1

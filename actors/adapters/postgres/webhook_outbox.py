@@ -201,7 +201,7 @@ async def retry_delivery(
 
 
 async def _update(connection: Any, changed: WebhookDelivery) -> None:
-    fields = ("state", "created_us", "next_try_us", "attempts", "last_status", "detail")
+    fields = ("state", "created_us", "next_try_us", "attempts", "last_status", "detail", "coded")
     await write(connection, tables.DELIVERIES, changed, *fields, "finished_us")
 
 

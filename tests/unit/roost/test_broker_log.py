@@ -7,7 +7,7 @@ import trio
 
 from roost.embedded import broker_log
 from roost.embedded.broker_log import CHECKED_MAX, LogTail, checked
-from roost.embedded.broker_words import ENDED, refused_of
+from roost.embedded.broker_words import refused_of
 
 DEVICE = "device-cfbfd17b-9b06-4e0d-a9b1-12a5c5866f76"
 PLACE = "users.b19e1a95-58be-4187-ae0a-754c33d4d89f.devices.shed"
@@ -50,7 +50,7 @@ def test_a_line_about_a_message_that_was_not_taken(rest: str, topic: str, is_end
     found = refused_of(HEAD + rest)
     assert found is not None
     assert (found.client_id, found.topic, found.is_end) == (DEVICE, topic, is_end)
-    assert found.why.startswith(ENDED) is is_end
+    assert found.why.code.startswith("ended_") is is_end
     assert found.connection == (85 if is_end else 0)
 
 
@@ -65,7 +65,7 @@ async def test_the_end_of_a_connection_that_had_not_logged_in_says_nothing_about
 
     found = await checked(refused, is_even)
     assert [each.is_end for each in found] == [False, True, False, True, False]
-    assert found[0].why.startswith("before it logged in, ")
+    assert str(found[0].why).startswith("before it logged in, ")
     many = await checked(refused[1:2] * (CHECKED_MAX + 1), is_even)
     assert [each.is_end for each in many] == [True] * CHECKED_MAX + [False]
 

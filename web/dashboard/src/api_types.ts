@@ -45,6 +45,8 @@ export interface AlarmRule {
 }
 
 export interface AlarmView {
+  code: string | null;
+  params: Record<string, string | number>;
   id: string;
   device_id: string;
   feed_id: string | null;
@@ -101,11 +103,15 @@ export interface AuditView {
 }
 
 export interface BadLine {
+  code: string | null;
+  params: Record<string, string | number>;
   line: number;
   detail: string;
 }
 
 export interface CalendarEntry {
+  code: string | null;
+  params: Record<string, string | number>;
   due_at: string;
   id: string | null;
   schedule_id: string;
@@ -136,6 +142,8 @@ export interface CodeSent {
 }
 
 export interface CommandView {
+  code: string | null;
+  params: Record<string, string | number>;
   id: string;
   device_id: string;
   type: string;
@@ -207,6 +215,8 @@ export interface DeliveriesQuery {
 }
 
 export interface DeliveryView {
+  code: string | null;
+  params: Record<string, string | number>;
   id: string;
   event_id: string;
   type: string;
@@ -513,6 +523,8 @@ export interface OccurrenceQuery {
 }
 
 export interface OccurrenceView {
+  code: string | null;
+  params: Record<string, string | number>;
   id: string;
   schedule_id: string;
   device_id: string;
@@ -666,6 +678,8 @@ export interface RecoveryCodes {
 }
 
 export interface RejectionView {
+  code: string | null;
+  params: Record<string, string | number>;
   id: string;
   received_at: string;
   device_id: string | null;
@@ -756,6 +770,8 @@ export interface SecondFactorView {
 }
 
 export interface SeenView {
+  code: string | null;
+  params: Record<string, string | number>;
   at: string;
   topic: string;
   payload: string;

@@ -5,7 +5,7 @@ import type { Alarm } from "../src/types";
 
 const alarm = (id: string, changes: Partial<Alarm> = {}): Alarm => ({
   id, device_id: "d", feed_id: "f", kind: "threshold", severity: "warning", state: "active", since: `2026-01-01T00:00:0${id}Z`,
-  raised_at: null, acknowledged_at: null, cleared_at: null, value: 60, detail: "", ...changes,
+  raised_at: null, acknowledged_at: null, cleared_at: null, value: 60, detail: "", code: null, params: {}, ...changes,
 });
 const SEEN = { acknowledged_at: "2026-01-01T01:00:00Z" };
 

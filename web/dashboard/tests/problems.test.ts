@@ -5,8 +5,9 @@ import { Problem } from "../src/api";
 import { inWords } from "../src/parts/toasts";
 import { setLanguage } from "../src/words";
 import english from "../src/words/problems.json";
-import { detailText, fieldText } from "../src/words/problems";
+import { detailText, fieldText, toldOrQuoted, toldText, vietnamese } from "../src/words/problems";
 import { viProblems } from "../src/words/vi_problems";
+import { viRecords } from "../src/words/vi_records";
 
 const ENGLISH = Object.entries(english);
 
@@ -17,26 +18,28 @@ beforeEach(() => {
 });
 
 test("every code has a Vietnamese text, sorted", () => {
-  expect(Object.keys(viProblems)).toEqual(Object.keys(english).sort());
-  for (const [code, text] of ENGLISH) expect(viProblems[code as keyof typeof english], code).not.toBe(text);
+  for (const table of [viProblems, viRecords]) expect(Object.keys(table)).toEqual(Object.keys(table).sort());
+  expect(Object.keys(vietnamese).sort()).toEqual(Object.keys(english).sort());
+  expect(Object.keys(viProblems).filter((code) => code in viRecords)).toEqual([]);
+  for (const [code, text] of ENGLISH) expect(vietnamese[code as keyof typeof english], code).not.toBe(text);
 });
 
 test("both languages fill in the same; Vietnamese leaves out what is English itself", () => {
   const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String);
   const englishOnly = ["{problem}", "{types}"];
   for (const [code, text] of ENGLISH) {
-    const other = places(viProblems[code as keyof typeof english]);
+    const other = places(vietnamese[code as keyof typeof english]);
     expect(places(text).filter((place) => !other.includes(place) && !englishOnly.includes(place)), code).toEqual([]);
     expect(other.filter((place) => !text.includes(place)), code).toEqual([]);
   }
 });
 
 test("no text ends with a full stop", () => {
-  for (const text of [...Object.values(english), ...Object.values(viProblems)]) expect(text).not.toMatch(/\.$/);
+  for (const text of [...Object.values(english), ...Object.values(vietnamese)]) expect(text).not.toMatch(/\.$/);
 });
 
 test("an alarm and a warning have two names in Vietnamese", () => {
-  for (const [code, text] of Object.entries(viProblems)) expect(text.toLowerCase(), code).not.toContain("cảnh báo");
+  for (const [code, text] of Object.entries(vietnamese)) expect(text.toLowerCase(), code).not.toContain("cảnh báo");
 });
 
 test("values are shown as the reader writes them", () => {
@@ -69,4 +72,28 @@ test("a problem is told once, and never by a name of the API or in another langu
   expect(inWords(new Problem(0, "Upload interrupted. Try again."))).not.toContain("Upload");
   expect(inWords(new TypeError("x is undefined"))).toBe("Đã xảy ra lỗi");
   expect(inWords(new Error("Đã nói"))).toBe("Đã nói");
+});
+
+test("a record is told by its code, and where it has none as it was stored", () => {
+  const silent = { detail: "silent for more than 300 s", code: "offline_silent", params: { seconds: 300 } };
+  const mine = { detail: "valve is stuck", code: null, params: {} };
+  const later = { detail: "something new", code: "of_a_newer_server", params: {} };
+  expect(toldText(silent)).toBe("silent for more than 300 s");
+  expect(toldOrQuoted({ detail: null, code: null, params: {} })).toBe("");
+  setLanguage("vi");
+  expect(toldText(silent)).toBe("không gửi gì trong hơn 300 giây");
+  expect(toldOrQuoted(silent)).toBe("Không gửi gì trong hơn 300 giây");
+  expect(toldText(mine)).toBe("valve is stuck");
+  expect(toldOrQuoted(mine)).toBe("“valve is stuck”");
+  expect(toldOrQuoted(later)).toBe("Something new");
+});
+
+test("what others say is a quotation within a text, and numbers keep what they say", () => {
+  setLanguage("vi");
+  const places = Object.entries(viRecords).filter(([, text]) => text.includes("{problem}"));
+  expect(places.length).toBeGreaterThan(5);
+  for (const [code, text] of places) expect(text, code).toContain("“{problem}”");
+  const below = (value: number) => detailText({ code: "value_below", params: { value, limit: 0.001 } });
+  expect(below(-1234567)).toBe("-1.234.567 thấp hơn mức tối thiểu 0,001");
+  expect(below(-1e300)).toBe("-1e+300 thấp hơn mức tối thiểu 0,001");
 });

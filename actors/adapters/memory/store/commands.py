@@ -268,6 +268,6 @@ def _acked(command: Command, ack: CommandAck) -> Command:
 
 def _cancelled(command: Command, now_us: int) -> Command:
     """Its user cancels it; the result can be encoded for all that are told."""
-    ended = commands.ended(command, commands.CANCELLED, now_us, "cancelled")
+    ended = commands.ended(command, commands.CANCELLED, now_us, Detail("command_cancelled"))
     news_of(now_us, commands=[ended])
     return ended

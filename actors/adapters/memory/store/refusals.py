@@ -25,6 +25,7 @@ class RefusalTables(Tables):
             encoding=rejection.encoding,
             reason=rejection.reason,
             detail=rejection.detail,
+            coded=rejection.coded,
             device_id=rejection.device_id or None,
         )
         self._rejections.append((rejection.user_id, stored))
@@ -93,7 +94,7 @@ class RefusalTables(Tables):
         for user_id in sorted({owner for owner, _ in self._rejections}):
             total = 0
             for count, (_, each) in enumerate(reversed(self._refused_of(user_id)), 1):
-                texts = (each.topic, each.payload, each.detail)
+                texts = (each.topic, each.payload, each.detail, each.coded or "")
                 total += REFUSAL_ROW_BYTES + sum(len(text.encode()) for text in texts)
                 if count > many or total > size:
                     beyond.append(each)

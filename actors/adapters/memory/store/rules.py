@@ -34,7 +34,7 @@ def check_storable(unit: WriteUnit) -> None:
     """Raises `Unstorable`: U+0000 in a text, lone surrogates, text that is no UUID."""
     texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
     for rejection in unit.rejections:
-        texts += [rejection.topic, rejection.payload, rejection.detail]
+        texts += [rejection.topic, rejection.payload, rejection.detail, rejection.coded or ""]
         check_uuid(rejection.user_id)
         if rejection.encoding == "base64":
             base64.b64decode(rejection.payload, validate=True)

@@ -31,6 +31,7 @@ from protocol.webhook.deliveries import (
     Outcome,
     Webhook,
     WebhookDelivery,
+    failed,
 )
 
 # URL, headers and body of a request, to its status.
@@ -282,7 +283,7 @@ class MemoryReceivers:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         await trio.lowlevel.checkpoint()
         if self._answer is None:
-            return Outcome(detail="nobody listens there")
+            return failed(Detail("delivery_unconnected", problem="nobody listens there"))
         with trio.move_on_after(ANSWER_WITHIN_S):
             return Outcome(status=await self._answer(url, headers, body))
-        return Outcome(detail=f"no answer within {ANSWER_WITHIN_S:.0f} s")
+        return failed(Detail("delivery_unanswered", seconds=ANSWER_WITHIN_S))

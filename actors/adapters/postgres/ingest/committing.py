@@ -93,12 +93,12 @@ _NAME = "commits_id_key"
 
 _REJECTIONS = """
 INSERT INTO rejected_messages
-    (user_id, device_id, received_at, topic, payload, encoding, reason, detail)
+    (user_id, device_id, received_at, topic, payload, encoding, reason, detail, coded)
 SELECT user_id::uuid, nullif(device_id, '')::uuid, received_at, topic, payload, encoding, reason,
-    detail
+    detail, coded
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-    $7::text[], $8::text[])
-    AS i (user_id, device_id, received_at, topic, payload, encoding, reason, detail)
+    $7::text[], $8::text[], $9::text[])
+    AS i (user_id, device_id, received_at, topic, payload, encoding, reason, detail, coded)
 """
 
 
@@ -265,7 +265,8 @@ async def _store_rejections(connection: Any, rejections: Sequence[Rejection]) ->
                 r.encoding,
                 r.reason,
                 r.detail,
+                r.coded,
             )
             for r in rejections
         ]
-        await connection.execute(_REJECTIONS, *columns(rows, 8))
+        await connection.execute(_REJECTIONS, *columns(rows, 9))

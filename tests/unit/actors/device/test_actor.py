@@ -7,7 +7,7 @@ import pytest
 
 from actors.device.actor import DeviceActor
 from protocol import codec
-from protocol.errors import Reason, Refusal
+from protocol.errors import Reason
 from protocol.messages import (
     Configured,
     Notice,
@@ -243,8 +243,8 @@ def test_a_refused_copy_is_told_when_it_is_listed(payload: str, tail: str) -> No
     outcome = step(actor, sent(payload, tail, retained=True))
     (listed,) = outcome.unit.rejections
     assert outcome.notices == []
-    refusal = Refusal(Reason(listed.reason), listed.detail)
-    told = actor.step(RefusalListed(topic=listed.topic, refusal=refusal), NOW)
+    said = RefusalListed(topic=listed.topic, reason=listed.reason, detail=listed.detail)
+    told = actor.step(said, NOW)
     bodies = [codec.decode(each.body) for each in told if isinstance(each, Notice)]
     assert bodies == step(actor, sent(payload, tail)).notices
 

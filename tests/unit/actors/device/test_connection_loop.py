@@ -9,9 +9,12 @@ from actors.device.alarms import of_device
 from actors.device.connection_loop import QUIET_US, ConnectionEnds
 from protocol.device.alarms import LOOP
 from protocol.messages import ConnectionsEnd
+from protocol.problems.detail import Detail
 from protocol.records import WriteUnit
 from tests.unit.actors.device.effects import step
 from tests.unit.makers import NOW, SECOND, loaded, sent
+
+SPACE = Detail("ended_space")
 
 
 def alarms(actor: DeviceActor, message: object, at_us: int) -> list[tuple[str, str]]:
@@ -22,14 +25,14 @@ def alarms(actor: DeviceActor, message: object, at_us: int) -> list[tuple[str, s
 
 def test_it_is_raised_once_and_clears_when_the_device_has_come_to_rest() -> None:
     actor = DeviceActor(loaded())
-    end = ConnectionsEnd(at_us=NOW, detail="a space")
+    end = ConnectionsEnd(at_us=NOW, detail=SPACE)
     assert alarms(actor, end, NOW) == [("loop", "active")]
-    assert alarms(actor, ConnectionsEnd(at_us=NOW + SECOND, detail="a space"), NOW) == []
+    assert alarms(actor, ConnectionsEnd(at_us=NOW + SECOND, detail=SPACE), NOW) == []
     soon, later = NOW + QUIET_US, NOW + QUIET_US + SECOND
     assert step(actor, sent("5", at_us=soon)).unit.alarms == ()  # between two ends
     after = step(actor, sent("5", at_us=later + 10 * SECOND)).unit.alarms
     assert [(alarm.kind, alarm.state) for alarm in after] == [("loop", "cleared")]
-    again = ConnectionsEnd(at_us=later + 60 * SECOND, detail="a space")
+    again = ConnectionsEnd(at_us=later + 60 * SECOND, detail=SPACE)
     assert alarms(actor, again, NOW) == [("loop", "active")]
 
 
@@ -42,7 +45,7 @@ def test_the_last_end_of_each_device_outlives_its_actor(
     shed, barn, mill = ("u", "shed"), ("u", "barn"), ("u", "mill")
     ends.ended(shed, NOW + SECOND)
     assert (ends.last_us(shed), ends.last_us(barn)) == (NOW + SECOND, NOW)
-    raised = of_device(loaded().device, LOOP, "x", NOW, NOW, "why")
+    raised = of_device(loaded().device, LOOP, "x", NOW, NOW, Detail("loop_space"))
     known = msgspec.structs.replace(loaded(), alarms=(raised,))
     seldom = sent("5", at_us=NOW + SECOND + QUIET_US)
     (cleared,) = step(DeviceActor(known, ends.last_us(shed)), seldom).unit.alarms
@@ -58,7 +61,7 @@ def test_after_a_restart_it_stays_until_the_device_was_quiet_for_long() -> None:
     """The first message cleared it, and the third end raised another: two webhooks a restart."""
     (raised,) = [
         alarm
-        for unit in DeviceActor(loaded()).step(ConnectionsEnd(at_us=NOW, detail="a space"), NOW)
+        for unit in DeviceActor(loaded()).step(ConnectionsEnd(at_us=NOW, detail=SPACE), NOW)
         if isinstance(unit, WriteUnit)
         for alarm in unit.alarms
     ]

@@ -10,6 +10,7 @@ from actors.ingest.recent_messages import (
 from protocol.device.recent_messages import shown
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason
+from protocol.problems.detail import Detail
 from protocol.records import Origin, Rejection
 from tests.unit.makers import NOW, USER
 
@@ -64,7 +65,9 @@ def test_of_too_much_the_quietest_devices_go_first() -> None:
 def test_long_topics_that_the_broker_denied_count_and_are_cut() -> None:
     recent_messages = RecentMessages(bytes_max=3 * (ENTRY_BYTES + TOPIC_KEPT_MAX))
     for n in range(9):
-        recent_messages.not_taken((USER, f"d{n}"), NOW, "t" * 60_000, "denied", "outside")
+        recent_messages.not_taken(
+            (USER, f"d{n}"), NOW, "t" * 60_000, "denied", Detail("broker_denied")
+        )
     found = [recent_messages.of((USER, f"d{n}")) for n in range(9)]
     assert [len(each) for each in found] == [0] * 6 + [1] * 3
     assert len(found[-1][0].topic) == TOPIC_KEPT_MAX

@@ -10,10 +10,11 @@ from protocol.device.payloads import parse_ack
 from protocol.device.topics import parse_topic
 from protocol.errors import Reason, Refusal
 from protocol.messages import Unreadable
+from protocol.problems.detail import Detail
 from protocol.records import AckChange, Origin, WriteUnit
 from tests.unit.makers import DEVICE, NOW, OTHER_USER, USER
 
-REFUSAL = Refusal(Reason.NOT_JSON, "no JSON")
+REFUSAL = Refusal(Reason.NOT_JSON, Detail("message_not_json"))
 
 
 def limits(**changes: int) -> RefusalLimits:

@@ -290,7 +290,10 @@ async def test_what_a_device_said_of_a_command_that_nobody_can_read_is_kept_as_r
     await scene.writer.barrier()
     assert [each for _, settled in scene.settled for each in settled] == ["before", "ack", "after"]
     (kept,) = [r for batch in scene.store.batches for u in batch.units for r in u.rejections]
-    assert (kept.reason, kept.detail) == ("unstorable", "a command that nobody can read")
+    assert (kept.reason, kept.detail) == (
+        "unstorable",
+        "the message cannot be stored: a command that nobody can read",
+    )
     assert (kept.topic, kept.readings) == ("t", 0)
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from actors.adapters.postgres.media import NEEDED_BY
 from actors.adapters.postgres.wire.shares import FULL
-from protocol.problems import objects, people, requests, schedules
-from protocol.problems.__main__ import FILES
+from protocol.problems.__main__ import FILES, SECTIONS
 from protocol.problems.detail import TEXTS, Detail
 from protocol.rest import patterns
 from protocol.rest.bounds import place_of_feeds
@@ -76,8 +75,7 @@ def test_codes_of_other_tables_have_texts(codes: list[str], needed: set[str]) ->
 
 
 def test_a_code_is_in_one_table_and_in_small_letters() -> None:
-    tables = (requests.TEXTS, people.TEXTS, objects.TEXTS, schedules.TEXTS)
-    assert sum(map(len, tables)) == len(TEXTS)
+    assert sum(map(len, SECTIONS.values())) == len(TEXTS)
     assert [code for code in TEXTS if not re.fullmatch(r"[a-z][a-z0-9_]*", code)] == []
 
 

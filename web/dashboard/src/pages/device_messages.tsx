@@ -8,6 +8,7 @@ import { More, Rows, useList } from "../parts/lists";
 import { Action, Badge, Loaded } from "../parts/ui";
 import type { Command } from "../types";
 import { clock, moment, reasonWord, t } from "../words";
+import { toldOrQuoted, toldText } from "../words/problems";
 
 export function Commands({ id }: { id: string }) {
   const live = useLive();
@@ -42,7 +43,7 @@ export function Commands({ id }: { id: string }) {
                 <Badge state={each.state} />,
                 moment(each.created_at),
                 each.attempts,
-                each.detail || (each.result ? JSON.stringify(each.result) : ""),
+                toldOrQuoted(each) || (each.result ? JSON.stringify(each.result) : ""),
                 ["queued", "sent"].includes(each.state) && (
                   <Action run={() => remove(`/commands/${each.id}`)} said={t("Cancelled")}>
                     {t("Cancel command")}
@@ -69,8 +70,8 @@ function parsed(text: string): unknown {
 }
 
 /** "Rejected: unknown feed (this device has no feed 'soil')" */
-const rejected = (reason: string, detail: string | null): string =>
-  t("Rejected: {reason}", { reason: reasonWord(reason) }) + (detail ? ` (${detail})` : "");
+const rejected = (reason: string, why: string): string =>
+  t("Rejected: {reason}", { reason: reasonWord(reason) }) + (why && ` (${why})`);
 
 export function Messages({ id }: { id: string }) {
   const messages = useQuery({
@@ -93,7 +94,7 @@ export function Messages({ id }: { id: string }) {
                 clock(each.at),
                 <code>{each.reason === "denied" ? each.topic : each.topic.split("/").slice(4).join("/")}</code>,
                 <code>{each.payload.slice(0, 200)}</code>,
-                each.reason ? rejected(each.reason, each.detail) : t("Accepted"),
+                each.reason ? rejected(each.reason, toldText(each)) : t("Accepted"),
               ]}
             />
           ) : (

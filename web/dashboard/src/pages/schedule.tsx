@@ -18,6 +18,7 @@ import { Select } from "../parts/select";
 import { Action, Badge, Heading, Loaded, Missing, RowMenu } from "../parts/ui";
 import type { Occurrence, Schedule } from "../types";
 import { moment, playWord, t } from "../words";
+import { toldOrQuoted } from "../words/problems";
 
 const STATES = ["pending", "triggered", "acknowledged", "completed", "failed", "missed", "cancelled"];
 
@@ -145,7 +146,7 @@ function About({ schedule }: { schedule: Schedule }) {
                   time(each.triggered_at),
                   time(each.acknowledged_at),
                   time(each.completed_at),
-                  each.detail,
+                  toldOrQuoted(each),
                 ]}
               />
             ) : (

@@ -11,6 +11,7 @@ import { changedElsewhere } from "../parts/stored";
 import { Action, Badge, Loaded, RowMenu, Secret } from "../parts/ui";
 import type { Webhook } from "../types_account";
 import { moment, t } from "../words";
+import { toldOrQuoted } from "../words/problems";
 
 export function Webhooks() {
   const hooks = useList<Webhook>("/webhooks");
@@ -115,7 +116,7 @@ function Deliveries({ hook, close }: { hook: Webhook; close: () => void }) {
                 <code>{each.type}</code>,
                 <Badge state={each.state} />,
                 each.attempts,
-                each.last_status ?? each.detail,
+                [each.last_status, each.code || each.last_status === null ? toldOrQuoted(each) : ""].filter(Boolean).join(" · "),
                 each.state === "dead" && (
                   <Action
                     run={() => post(`/webhooks/${hook.id}/deliveries/${each.id}/retry`).then(() => found.refetch())}

@@ -5,7 +5,8 @@ import { useEffect, useState } from "react";
 import { get, post, query } from "../api";
 import { useChange, useLive, useTopic } from "../live/hooks";
 import type { Alarm, Feed, Page } from "../types";
-import { moment, t, word } from "../words";
+import { capital, moment, t, word } from "../words";
+import { toldText } from "../words/problems";
 import { Checkbox } from "./checkbox";
 import { DeviceLink } from "./device_name";
 import { More, Rows, useList } from "./lists";
@@ -77,12 +78,12 @@ export function useFeeds(alarms: Alarm[]): Map<string, Feed> {
 
 /** "Soil moisture 60 % (max 50 %)" for a value beyond its limits; else what the server says. */
 export function AlarmText({ alarm, feed }: { alarm: Alarm; feed?: Feed }) {
-  if (!alarm.feed_id) return <>{alarm.detail || word(alarm.kind)}</>;
+  if (!alarm.feed_id) return <>{capital(toldText(alarm)) || word(alarm.kind)}</>;
   return (
     <>
       <a href={`#/feeds/${alarm.feed_id}`}>{feed?.name ?? t("Feed")}</a>{" "}
       {alarm.value !== null && <strong>{withUnit(alarm.value, feed)}</strong>}{" "}
-      <span className="quiet">{limitOf(alarm, feed) ?? alarm.detail}</span>
+      <span className="quiet">{limitOf(alarm, feed) ?? toldText(alarm)}</span>
     </>
   );
 }

@@ -3,7 +3,7 @@
 
 import type english from "./problems.json";
 
-export const viProblems: Record<keyof typeof english, string> = {
+export const viProblems = {
   account_deleted: "Tài khoản đã bị xóa trong lúc đó; hãy đăng nhập lại",
   account_disabled: "Tài khoản này đã bị vô hiệu hóa; hãy hỏi quản trị viên",
   account_exists: "Đã có tài khoản dùng email này",
@@ -244,4 +244,4 @@ export const viProblems: Record<keyof typeof english, string> = {
   zero_character: "không được chứa ký tự U+0000",
   zone_missing: "'{zone}' không phải là múi giờ mà máy chủ này biết",
   zone_unknown: "'{zone}' không phải là múi giờ IANA, ví dụ Europe/Berlin",
-};
+} as const satisfies Partial<Record<keyof typeof english, string>>;

@@ -1,0 +1,41 @@
+"""Texts about what became of things: alarms of devices, commands, plays, webhook deliveries.
+
+They are kept with their record (`code`, `params`) beside what devices and receivers said.
+"""
+
+TEXTS = {
+    # Why a device is offline.
+    "offline_reported": "reported offline, or lost its connection",
+    "offline_silent": "silent for more than {seconds} s",
+    # A device whose connections the broker ends again and again.
+    "loop_space": (
+        "device disconnected in a loop: the broker ended the connection: a topic of a message or "
+        "of the will has a space, a tab or a line end"
+    ),
+    "loop_wildcard": (
+        "device disconnected in a loop: the broker ended the connection: a topic of a message has "
+        "+ or #"
+    ),
+    "loop_too_large": (
+        "device disconnected in a loop: the broker ended the connection: a message has {size} "
+        "bytes; the maximum is {most}"
+    ),
+    "loop_malformed": "device disconnected in a loop: the broker ended the connection: {problem}",
+    # Commands.
+    "command_unanswered": "the device did not answer in time",
+    "command_never_sent": "was never sent",
+    "command_cancelled": "cancelled",
+    # Plays of a schedule.
+    "play_late": "{late} s late; at most {most} s are allowed",
+    "play_offline": "the device was offline",
+    "play_without_media": "its media is gone",
+    # Webhook deliveries.
+    "delivery_unanswered": "no answer within {seconds} s",
+    "delivery_not_public": "{host} has no address on a public network",
+    "delivery_unconnected": "no connection: {problem}",
+    "delivery_untrusted": "no secure connection: {problem}",
+    "delivery_broken_off": "the connection ended before the answer: {problem}",
+    "delivery_redirected": "redirects are not followed",
+    "delivery_unsent": "could not be sent: {problem}",
+    "delivery_failed": "failed in a way that nobody foresaw; it is in the log",
+}
