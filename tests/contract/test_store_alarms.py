@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from protocol.device.alarms import Alarm, AlarmRule
+from protocol.problems.detail import Detail
 from protocol.records import DeviceState, StateChange
 from protocol.rest.listing import ALARMS
 from tests.contract.test_store import KEY, Home, of
@@ -39,7 +40,10 @@ async def listed(home: Home, *states: str, **options: Any) -> list[tuple[str, st
 
 
 async def test_an_alarm_comes_back_as_it_was_kept(home: Home) -> None:
+    below = Detail("value_below", value=-1.5, limit=2)
     wanted = alarm(home, severity="critical", count=3, since_us=NOW - SECOND)
+    await home.commit(of(alarms=(wanted,)))  # another value has raised it meanwhile
+    wanted = msgspec.structs.replace(wanted, detail=str(below), coded=below.coded)
     await home.commit(of(alarms=(wanted,)))
     (found,) = await items(home.store, ALARMS, USER, 10)
     assert msgspec.structs.replace(found, num=0) == wanted

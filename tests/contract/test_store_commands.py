@@ -8,6 +8,7 @@ import pytest
 
 from actors.ports.time import Claimed
 from protocol.device.commands import Command, CommandAck
+from protocol.problems.detail import Detail
 from protocol.records import AckChange, Rejection
 from protocol.rest.listing import COMMANDS, REJECTIONS
 from tests.contract.refused import refused
@@ -197,6 +198,32 @@ async def test_the_devices_word_corrects_an_expiry_but_not_a_cancellation(home: 
     await claim(home, 1)
     await home.commit(of(acks=(ack(home, "succeeded", 1), ack(home, "succeeded", 2))))
     assert (await state(home, 1), await state(home, 2)) == ("succeeded", "cancelled")
+
+
+async def test_why_roost_ended_a_command_has_a_code_and_a_devices_words_have_none(
+    home: Home,
+) -> None:
+    for n in (1, 2, 3):
+        await home.store.add_command(some_command(home, n, parallel=True, expires_us=NOW + SECOND))
+    await home.store.cancel_command(USER, some_command(home, 3).id, NOW)
+    await claim(home, 1)  # it expires
+    unsent, cancelled = Detail("command_never_sent"), Detail("command_cancelled")
+    assert [await words(home, n) for n in (1, 3)] == [
+        (str(unsent), unsent.coded),
+        (str(cancelled), cancelled.coded),
+    ]
+    await home.commit(
+        of(acks=(ack(home, "failed", 1, detail="no paper"), ack(home, "delivered", 2)))
+    )
+    assert [await words(home, n) for n in (1, 2)] == [("no paper", None), ("", None)]
+    await home.commit(of(acks=(ack(home, "delivered", 3),)))
+    assert await words(home, 3) == (str(cancelled), cancelled.coded)
+
+
+async def words(home: Home, n: int) -> tuple[str, str | None]:
+    command = await home.store.command(USER, some_command(home, n).id)
+    assert command is not None
+    return command.detail, command.coded
 
 
 async def test_only_what_no_device_has_answered_can_be_cancelled(home: Home) -> None:

@@ -50,6 +50,8 @@ async def test_what_is_not_kept_is_counted_once_with_its_device(home: Home) -> N
     await home.store.commit(batch)
     await home.store.commit(batch)  # its answer was lost
     assert await payloads(home) == ["kept"]
+    (kept,) = await items(home.store, REJECTIONS, USER, 10)
+    assert kept.coded == Detail("message_not_json").coded
     assert await home.store.not_kept(*KEY) == NotKept(3, NOW + SECOND)
     assert await home.store.not_kept(OTHER_USER, "d1") == NotKept(1, NOW)
     await home.commit(WriteUnit(device=KEY, not_kept=(refused(at_us=NOW - SECOND),)))

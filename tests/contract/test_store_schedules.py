@@ -137,6 +137,7 @@ async def test_what_is_missed_says_why_and_sends_nothing(home: Home) -> None:
     assert (claimed.send, claimed.next_us) == ((), None)
     (kept,) = await items(home.store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
     assert (kept.state, kept.detail, kept.version) == ("missed", "the device was offline", 1)
+    assert kept.coded == Detail("play_offline").coded
 
 
 async def test_an_occurrence_follows_its_command_with_the_devices_own_times(home: Home) -> None:
@@ -160,6 +161,8 @@ async def test_an_occurrence_whose_command_expires_is_missed(home: Home) -> None
     await claim(home, 1, Judge(home))
     expired = await home.store.claim_commands(NOW + 700 * SECOND, 10)
     assert [o.state for o in expired.changed.occurrences] == ["missed"]
+    (kept,) = await items(home.store, OCCURRENCES, USER, 10, schedule_id=schedule.id)
+    assert kept.coded == Detail("command_unanswered").coded
     assert await listed(home, schedule) == [(1, "missed")]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from actors.adapters.postgres import webhook_outbox
 from actors.ports.webhooks import ClaimedDeliveries, Wanted
+from protocol.problems.detail import Detail
 from protocol.rest.listing import DELIVERIES, WEBHOOKS
 from protocol.webhook import deliveries as webhooks
 from protocol.webhook.deliveries import (
@@ -167,6 +168,7 @@ async def test_missed_schedules_are_told(home: Home) -> None:
     assert await told(home, webhook) == ["schedule.missed"]
     body = json.loads((await only(home, webhook)).body)
     assert body["data"]["detail"] == "the device was offline"
+    assert (body["data"]["code"], body["data"]["params"]) == ("play_offline", {})
 
 
 async def test_only_what_is_wanted_is_told_and_only_where_it_is_enabled(home: Home) -> None:
@@ -266,6 +268,17 @@ async def test_a_late_word_of_an_earlier_try_changes_nothing(home: Home) -> None
     await home.store.delivery_tried(second.delivery, GOOD, NOW + 41 * SECOND)
     await home.store.delivery_tried(first.delivery, BAD, NOW + 42 * SECOND)
     assert (await only(home, webhook)).state == "delivered"
+
+
+async def test_why_a_try_failed_has_a_code_and_what_the_receiver_said_has_none(home: Home) -> None:
+    webhook = await added(home)
+    await with_news(home, webhook)
+    silent = Detail("delivery_unanswered", seconds=10)
+    for outcome, coded in ((webhooks.failed(silent), silent.coded), (BAD, None)):
+        (one,) = (await claim(home, 100_000 if outcome is BAD else 0)).claims
+        await home.store.delivery_tried(one.delivery, outcome, NOW)
+        found = await only(home, webhook)
+        assert (found.detail, found.coded) == (outcome.detail, coded)
 
 
 async def test_what_is_dead_comes_again_when_its_user_asks(home: Home) -> None:

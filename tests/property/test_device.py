@@ -28,6 +28,8 @@ from protocol import codec
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Topic, prefix
 from protocol.messages import FromDevice, Live, Notice
+from protocol.problems.coded import code_of
+from protocol.problems.detail import Detail
 from protocol.records import LoadedDevice, WriteUnit
 from tests.property.strategies import (
     NOW,
@@ -163,7 +165,7 @@ def texts_of(unit: WriteUnit) -> list[str]:
     texts = [reading.value for reading in unit.readings if isinstance(reading.value, str)]
     texts += [reading.message_id for reading in unit.readings if reading.message_id is not None]
     for row in unit.rejections:
-        texts += [row.user_id, row.device_id, row.topic, row.payload, row.detail]
+        texts += [row.user_id, row.device_id, row.topic, row.payload, row.detail, row.coded or ""]
     if unit.state is not None:
         texts += [unit.state.state.status, unit.state.state.firmware or ""]
     return texts
@@ -184,6 +186,11 @@ def check(actor: DeviceActor, message: FromDevice, received: int) -> None:
     for row in unit.rejections:
         # Four kilobytes are a third more as base64.
         assert len(row.payload.encode()) <= KEPT_BYTES_MAX * 4 / 3 + 4
+    told = [(row.detail, row.coded) for row in unit.rejections]
+    for text, coded in [*told, *((each.detail, each.coded) for each in unit.alarms if each.detail)]:
+        # A page says it in its reader's language, by the code.
+        said = code_of(coded)
+        assert str(Detail(said["code"], **said["params"])) == text
     for effect in effects:
         if isinstance(effect, Notice):
             assert codec.decode(effect.body)["reason"]

@@ -11,6 +11,7 @@ import trio
 from protocol.errors import Unavailable
 from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet, wording
 from tests.simulation.clock import START_US
+from tests.simulation.coded import coded
 from tests.simulation.extremes import Extremes
 from tests.simulation.factor_model import FactorModel
 from tests.simulation.faults import ACTS
@@ -196,6 +197,7 @@ class Scenario:
         checks.first_only(self.world, self.screens, kept)
         await checks.pictures(self.world, self.screens)
         await self.world.listeners.check()
+        coded(self.world)
 
     async def _do(self, step: AnyStep) -> None:
         world = self.world

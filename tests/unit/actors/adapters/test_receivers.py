@@ -97,6 +97,11 @@ async def post(receiver: HttpReceivers, url: str) -> Any:
     return await receiver.post(url, {"webhook-id": "e1"}, BODY)
 
 
+def code_of(outcome: Any) -> str:
+    assert str(outcome.why) == outcome.detail
+    return str(outcome.why.code)
+
+
 async def test_a_delivery_is_one_post_with_its_headers(servers: Any, names: Names) -> None:
     server = await servers(OK)
     outcome = await post(anywhere(), f"http://receiver.example:{server.port}/in?x=1")
@@ -144,6 +149,7 @@ async def test_redirects_are_not_followed(servers: Any, names: Names) -> None:
     server = await servers(away)
     outcome = await post(anywhere(), f"http://receiver.example:{server.port}/")
     assert (outcome.status, outcome.detail) == (307, "redirects are not followed")
+    assert code_of(outcome) == "delivery_redirected"
     assert inside.asked == []
 
 
@@ -153,6 +159,7 @@ async def test_a_refusal_says_why_up_to_a_bound(servers: Any, names: Names) -> N
     assert outcome.status == 500
     assert outcome.detail.startswith("why \ufffdwhy")
     assert len(outcome.detail) <= receivers.DETAIL_BYTES
+    assert outcome.why is None  # the receiver's own words
 
 
 async def test_a_receiver_that_never_answers_is_left(
@@ -161,17 +168,22 @@ async def test_a_receiver_that_never_answers_is_left(
     monkeypatch.setattr(receivers, "ANSWER_WITHIN_S", 0.05)
     server = await servers(b"")
     outcome = await post(anywhere(), f"http://receiver.example:{server.port}/")
-    assert (outcome.status, bool(outcome.detail)) == (None, True)
+    assert (outcome.status, outcome.detail) == (None, "no answer within 0.05 s")
+    assert code_of(outcome) == "delivery_unanswered"
 
 
 async def test_rubbish_and_nobody_are_outcomes_too(servers: Any, names: Names) -> None:
     server = await servers(b"SSH-2.0-OpenSSH_9\r\n")
-    assert (await post(anywhere(), f"http://receiver.example:{server.port}/")).status is None
+    rubbish = await post(anywhere(), f"http://receiver.example:{server.port}/")
     nobody = await post(anywhere(), "http://receiver.example:1/")
-    assert (nobody.status, bool(nobody.detail)) == (None, True)
-    assert (await post(anywhere(), "ftp://receiver.example/")).detail
+    ftp = await post(anywhere(), "ftp://receiver.example/")
     names.addresses = ()
-    assert (await post(anywhere(), "http://receiver.example/")).detail
+    nowhere = await post(anywhere(), "http://receiver.example/")
+    assert [each.status for each in (rubbish, nobody, ftp, nowhere)] == [None] * 4
+    assert [code_of(each) for each in (rubbish, nobody, ftp, nowhere)] == [
+        *("delivery_broken_off", "delivery_unconnected", "url_scheme", "delivery_not_public")
+    ]
+    assert "SSH-2.0" in rubbish.detail
 
 
 async def test_of_several_addresses_the_first_that_takes_a_connection(
@@ -199,3 +211,4 @@ async def test_tls_is_for_the_name_though_the_connection_is_to_an_address(
     assert "CERTIFICATE_VERIFY_FAILED" in other.detail
     stranger = await post(anywhere(), f"https://receiver.example:{server.port}/")
     assert "CERTIFICATE_VERIFY_FAILED" in stranger.detail
+    assert code_of(stranger) == "delivery_untrusted"

@@ -9,11 +9,14 @@ import pytest
 
 from actors.adapters.postgres.media import NEEDED_BY
 from actors.adapters.postgres.wire.shares import FULL
+from actors.device.connection_loop import LOOPS
 from protocol.problems.__main__ import FILES, SECTIONS
+from protocol.problems.coded import code_of
 from protocol.problems.detail import TEXTS, Detail
 from protocol.rest import patterns
 from protocol.rest.bounds import place_of_feeds
 from protocol.schedule.rrule import ELSEWHERE
+from roost.embedded.broker_words import EARLY
 from web.http.missing import CODES
 
 ROOT = Path(__file__).parents[4]
@@ -85,11 +88,65 @@ def test_no_text_ends_with_a_full_stop_or_names_a_field_of_the_api() -> None:
     assert named == {"device_columns"}  # columns of a file, as they must be written
 
 
+# Texts that are not Roost's own, are on no page, or have their code elsewhere.
+WITHOUT_CODE = re.compile(
+    r"CommandAck\("  # a device's own words
+    r"|Outcome\(status="  # a receiver's own words
+    r"|ConnectionsEnd\("  # a `Detail`
+    r"|RefusalListed\("  # for a notice to the device
+    r"|ProblemView\(|DeadLetter\(|log\.info\(|.*put_aside|DEAD_LETTERS\."
+)
+
+
+def names_given(call: ast.Call) -> set[str]:
+    """The keyword arguments; of `**code_of(…)` the function."""
+    return {each.arg or ast.unparse(each.value).partition("(")[0] for each in call.keywords}
+
+
+def test_whoever_writes_a_detail_writes_its_code() -> None:
+    """A page says the text in its reader's language by the code alone."""
+    wrong = [
+        f"{path}:{node.lineno} {ast.unparse(node)[:60]}"
+        for path, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and "detail" in (given := names_given(node))
+        and not given & {"coded", "code", "why", "code_of"}
+        and WITHOUT_CODE.match(ast.unparse(node)) is None
+    ]
+    assert wrong == []
+
+
 def test_a_detail_is_english_with_its_values() -> None:
     assert str(Detail("in_stock", count=3, product="{Lamp}")) == "Only 3 {Lamp} in stock"
     assert str(Detail("file_too_large", most=10_000_000)).endswith("at most 10,000,000 bytes now")
     assert str(Detail("file_silent", seconds=30.0)) == "No data arrived for 30 s"
     assert str(Detail("too_large", most=0.5)) == "must be at most 0.5"
+    assert str(Detail("too_large", most=0.1 + 0.2)) == "must be at most 0.3"
+    assert str(Detail("too_large", most=-1e300)) == "must be at most -1e+300"
+
+
+def test_a_stored_code_says_the_same_text_again() -> None:
+    detail = Detail("value_below", value=1.5, limit=2)
+    found = code_of(detail.coded)
+    assert found == {"code": "value_below", "params": {"value": 1.5, "limit": 2}}
+    assert Detail(found["code"], **found["params"]) == detail
+    unwritable = code_of(Detail("topic_mistaken", topic="a\0\ud800", meant="feeds").coded)
+    assert unwritable["params"]["topic"] == "a\\0?"
+
+
+@pytest.mark.parametrize("coded", [None, "", "{", "[]", '{"code": 5}', '{"params": [1]}'])
+def test_a_stored_code_that_nobody_can_read_is_none(coded: str | None) -> None:
+    """The English text stays, and the list that it is in."""
+    assert code_of(coded) == {"code": None, "params": {}}
+
+
+@pytest.mark.parametrize("table", [EARLY, LOOPS])
+def test_why_a_connection_ended_is_the_same_in_other_words(table: dict[str, str]) -> None:
+    for code, other in table.items():
+        assert places(TEXTS[code]) == places(TEXTS[other])
+        assert TEXTS[code].startswith("the broker ended the connection: ")
+        assert TEXTS[other].endswith(TEXTS[code])
 
 
 @pytest.mark.parametrize("path", FILES)
