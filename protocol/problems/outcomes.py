@@ -34,7 +34,7 @@ TEXTS = {
     "delivery_not_public": "{host} has no address on a public network",
     "delivery_unconnected": "no connection: {problem}",
     "delivery_untrusted": "no secure connection: {problem}",
-    "delivery_broken_off": "the connection ended before the answer: {problem}",
+    "delivery_answer_invalid": "no valid answer: {problem}",
     "delivery_redirected": "redirects are not followed",
     "delivery_unsent": "could not be sent: {problem}",
     "delivery_failed": "failed in a way that nobody foresaw; it is in the log",

@@ -134,7 +134,7 @@ def _why(error: Exception) -> Detail:
     if isinstance(error, httpx.ConnectError):
         return Detail("delivery_unconnected", problem=problem)
     if isinstance(error, httpx.TransportError):
-        return Detail("delivery_broken_off", problem=problem)
+        return Detail("delivery_answer_invalid", problem=problem)
     return Detail("delivery_unsent", problem=problem)
 
 

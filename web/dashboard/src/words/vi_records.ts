@@ -15,7 +15,7 @@ export const viRecords = {
   command_never_sent: "chưa từng được gửi",
   command_unanswered: "thiết bị không trả lời kịp",
   command_unknown: "không có lệnh nào với mã này được gửi đến thiết bị",
-  delivery_broken_off: "kết nối bị ngắt trước khi có trả lời: “{problem}”",
+  delivery_answer_invalid: "không có trả lời hợp lệ: “{problem}”",
   delivery_failed: "gặp lỗi ngoài dự kiến; lỗi đã được ghi lại",
   delivery_not_public: "{host} không có địa chỉ nào trên mạng công cộng",
   delivery_redirected: "không theo địa chỉ chuyển hướng",
