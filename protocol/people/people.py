@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from protocol.problems.coded import CodedView, code_of
 from protocol.rest.shapes import Id
 from protocol.times import format_us
 from protocol.views import view_of
@@ -83,13 +84,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An action on an account, or an attempt. `subject` names what was affected."""
+    """An action on an account, or an attempt. `subject` names what was affected; `coded` is its
+    code where it is no name (see `protocol.problems.detail`)."""
 
     num: int = 0
     user_id: str
     at_us: int
     action: Action
     subject: str = ""
+    coded: str | None = None
     address: str = ""
     agent: str = ""
 
@@ -105,7 +108,9 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     current: bool
 
 
-class AuditView(msgspec.Struct, frozen=True, kw_only=True):
+class AuditView(CodedView, frozen=True, kw_only=True):
+    """`code` and `params` say the same as `subject`; null: it is a name."""
+
     at: str
     action: Action
     subject: str
@@ -125,4 +130,4 @@ def session_view(session: Session, current: str | None) -> SessionView:
 
 
 def audit_view(entry: AuditEntry) -> AuditView:
-    return view_of(AuditView, entry, at=format_us(entry.at_us))
+    return view_of(AuditView, entry, at=format_us(entry.at_us), **code_of(entry.coded))

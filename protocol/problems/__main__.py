@@ -26,10 +26,11 @@ fills in the parameters; for a code that it does not know, it says something gen
  "error_codes": {"name": {"code": "empty", "params": {}}}}
 ```
 
-Stored records have the same beside their `detail`: refused messages and a device's recent messages,
-alarms, commands, occurrences and the calendar, webhook deliveries, lines of an import that are
-refused; on REST, on the WebSocket and in what webhooks send. `code` is null where `detail` is empty
-or in the words of others (a device's answer, a receiver's answer), and in records of before.
+Stored records have the same beside their `detail`, on REST, on the WebSocket and in what webhooks
+send: refused messages and a device's recent messages, alarms, commands, occurrences and entries of
+the calendar, webhook deliveries, refused lines of an import; and entries of the activity log beside
+their `subject`. `code` is null where there is no text, where it is in the words of others (a
+device's answer, a receiver's answer) or a name, and in older records.
 
 Parameters are numbers, or texts that can be shown as they are; `state` is a word of a life cycle,
 `problem` is what a parser, a library or a server said. Texts in small letters are about a field and

@@ -38,4 +38,11 @@ TEXTS = {
     "delivery_redirected": "redirects are not followed",
     "delivery_unsent": "could not be sent: {problem}",
     "delivery_failed": "failed in a way that nobody foresaw; it is in the log",
+    # What an entry of the activity log is about, where it is no name.
+    "log_devices": "{count} devices from a file",
+    "log_readings": "{feed}: {count} readings",
+    "log_messages": "{count} messages",
+    "log_message": "1 message",
+    "log_wrong_code": "wrong authentication code",
+    "log_by_operator": "by the operator",
 }

@@ -94,7 +94,7 @@ async def add_devices(call: Call) -> Response:
     if call.request.mimetype != "text/csv":
         raise NotTaken(Detail("send_csv"))
     added = await _added(call, read_devices(await call.data()))
-    await note(call, call.user.id, "device_added", f"{len(added)} devices from a file")
+    await note(call, call.user.id, "device_added", Detail("log_devices", count=len(added)))
     content = credentials_csv(
         [
             (d.code, d.id, a.username, a.password, a.client_id, a.topic_prefix, a.url)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol.device.views import RejectionView, rejection_view
+from protocol.problems.detail import Detail
 from protocol.rest.listing import REJECTIONS
 from protocol.rest.shapes import Deleted, Id, Page, Time
 from web.api.spans import instant
@@ -57,7 +58,7 @@ async def delete_rejections(call: Call, query: DeletionQuery) -> Deleted:
     many = await call.service.store.delete_rejections(
         call.user.id, device_id, query.reason, before_us
     )
-    note_soon(call, "rejections_deleted", f"{many} messages")
+    note_soon(call, "rejections_deleted", Detail("log_messages", count=many))
     return Deleted(many)
 
 
@@ -66,4 +67,4 @@ async def delete_rejection(call: Call, rejection_id: str) -> None:
     """Delete one rejected message."""
     if not await call.service.store.delete_rejection(call.user.id, rejection_id):
         raise missing("rejection_id")
-    note_soon(call, "rejections_deleted", "1 message")
+    note_soon(call, "rejections_deleted", Detail("log_message"))

@@ -121,7 +121,7 @@ async def delete_values(call: Call, feed_id: str, query: TimesQuery) -> Deleted:
     async with call.erasing():
         many = await call.service.store.delete_history(feed.num, start_us, end_us)
     call.service.changes.change_history()
-    note_soon(call, "history_deleted", f"{feed.key}: {many} readings")
+    note_soon(call, "history_deleted", Detail("log_readings", feed=feed.key, count=many))
     return Deleted(many)
 
 
@@ -153,7 +153,8 @@ async def import_values(call: Call, feed_id: str) -> ImportView:
         duplicate += await call.service.store.add_history(feed, chunk)
     if imported.readings:
         call.service.changes.change_history()
-        note_soon(call, "history_imported", f"{feed.key}: {len(imported.readings)} readings")
+        said = Detail("log_readings", feed=feed.key, count=len(imported.readings))
+        note_soon(call, "history_imported", said)
     return ImportView(
         stored=len(imported.readings) - duplicate,
         duplicate=duplicate,

@@ -47,7 +47,7 @@ async def check_at_sign_in(
         await use_code(call, user, code, is_in=False)
         return confirmed_us
     attempt.wrong()
-    await note(call, user.id, "sign_in_failed", "wrong authentication code")
+    await note(call, user.id, "sign_in_failed", Detail("log_wrong_code"))
     raise Unauthorized(WRONG)
 
 

@@ -117,6 +117,21 @@ def test_whoever_writes_a_detail_writes_its_code() -> None:
     assert wrong == []
 
 
+def test_what_the_activity_log_is_about_is_a_name_or_has_a_code() -> None:
+    wrong = [
+        f"{path}:{node.lineno} {ast.unparse(node)}"
+        for path, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and re.match(r"(note|note_soon|entry_of)\(call, |AuditEntry\(", ast.unparse(node))
+        and (
+            any(isinstance(each, ast.JoinedStr) for each in node.args)
+            or re.search(r"subject='|, '[a-z_]+', '", ast.unparse(node))
+        )
+    ]
+    assert wrong == []
+
+
 def test_a_detail_is_english_with_its_values() -> None:
     assert str(Detail("in_stock", count=3, product="{Lamp}")) == "Only 3 {Lamp} in stock"
     assert str(Detail("file_too_large", most=10_000_000)).endswith("at most 10,000,000 bytes now")

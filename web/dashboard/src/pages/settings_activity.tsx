@@ -7,6 +7,7 @@ import { withCode } from "../parts/second_factor";
 import { Action, Loaded } from "../parts/ui";
 import type { AuditEntry } from "../types_account";
 import { moment, t, word } from "../words";
+import { toldText } from "../words/problems";
 
 export function Audit() {
   const entries = useList<AuditEntry>("/audit-log");
@@ -24,7 +25,7 @@ export function Audit() {
             head={[t("Time"), t("Action"), t("Target"), t("IP address"), t("Device/Browser")]}
             items={items}
             id={(each) => each.at + each.action + each.subject}
-            row={(each) => [moment(each.at), word(each.action), each.subject, each.address, <Agent agent={each.agent} />]}
+            row={(each) => [moment(each.at), word(each.action), toldText({ ...each, detail: each.subject }), each.address, <Agent agent={each.agent} />]}
           />
           <More of={entries} />
         </>

@@ -5,3 +5,4 @@ ALTER TABLE alarms ADD COLUMN coded text;
 ALTER TABLE commands ADD COLUMN coded text;
 ALTER TABLE schedule_occurrences ADD COLUMN coded text;
 ALTER TABLE webhook_deliveries ADD COLUMN coded text;
+ALTER TABLE audit_log ADD COLUMN coded text;
