@@ -45,4 +45,24 @@ TEXTS = {
     "log_message": "1 message",
     "log_wrong_code": "wrong authentication code",
     "log_by_operator": "by the operator",
+    "log_codes_left": "{count} left",
+    # A new password or email address, and what has a secret of its own.
+    "log_keys_login_revoked": "API keys ({keys}) and the MQTT login revoked",
+    "log_keys_login_left": "API keys ({keys}) and the MQTT login not revoked",
+    "log_keys_revoked": "API keys ({keys}) revoked",
+    "log_keys_left": "API keys ({keys}) not revoked",
+    "log_login_revoked": "the MQTT login revoked",
+    "log_login_left": "the MQTT login not revoked",
+    "log_nothing_left": "there are no API keys and no MQTT login",
+    "log_email_keys_login_revoked": (
+        "{before} to {after}; API keys ({keys}) and the MQTT login revoked"
+    ),
+    "log_email_keys_login_left": (
+        "{before} to {after}; API keys ({keys}) and the MQTT login not revoked"
+    ),
+    "log_email_keys_revoked": "{before} to {after}; API keys ({keys}) revoked",
+    "log_email_keys_left": "{before} to {after}; API keys ({keys}) not revoked",
+    "log_email_login_revoked": "{before} to {after}; the MQTT login revoked",
+    "log_email_login_left": "{before} to {after}; the MQTT login not revoked",
+    "log_email_nothing_left": "{before} to {after}; there are no API keys and no MQTT login",
 }

@@ -80,7 +80,9 @@ async def use_code(call: Call, user: User, code: str | None, *, is_in: bool = Tr
         left = len(after.recovery_sha256)
         if left == len(factor.recovery_sha256):
             return after, ()
-        return after, [entry_of(call, user.id, "recovery_code_used", f"{left} left")]
+        return after, [
+            entry_of(call, user.id, "recovery_code_used", Detail("log_codes_left", count=left))
+        ]
 
     if kind_of(code) == "recovery":  # nobody guesses one
         await call.service.store.update_second_factor(user.id, change)

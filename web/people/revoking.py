@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from protocol.people.access import OwnSecrets
 from protocol.people.people import Action, AuditEntry
 from protocol.people.user import User
+from protocol.problems.detail import Detail
 from web.http.context import Call
 from web.people.activity import entry_of
 from web.people.mails import send_later
@@ -40,9 +41,9 @@ async def change_account(call: Call, before: User, after: User, *, revoke: bool)
     what = _what(before, after)
 
     def entries(secrets: OwnSecrets) -> Iterator[AuditEntry]:
-        rest = _rest(secrets, revoke=revoke)
-        for action, detail in what.items():
-            yield entry_of(call, before.id, action, f"{detail}{rest}")
+        for action, addresses in what.items():
+            said = _remains(secrets, addresses, revoke=revoke)
+            yield entry_of(call, before.id, action, said)
 
     secrets = await call.service.changes.change_account(
         after, known=before.revision, sign_out=bool(what), revoke=revoke, entries=entries
@@ -52,18 +53,48 @@ async def change_account(call: Call, before: User, after: User, *, revoke: bool)
     return bool(what)
 
 
-def _what(before: User, after: User) -> dict[Action, str]:
-    """What signs everybody out: the actions, with what the activity log says first."""
-    what: dict[Action, str] = {}
+def _what(before: User, after: User) -> dict[Action, dict[str, str]]:
+    """What signs everybody out: the actions, with the addresses that the activity log names."""
+    what: dict[Action, dict[str, str]] = {}
     if after.email != before.email:
-        what["email_changed"] = f"{before.email} to {after.email}; "
+        what["email_changed"] = {"before": str(before.email), "after": str(after.email)}
     if after.password_hash != before.password_hash:
-        what["password_changed"] = ""
+        what["password_changed"] = {}
     return what
 
 
+# By what has a secret of its own: API keys, the MQTT login. Each revoked or not, and each beside a
+# new email address or alone.
+_REMAINS = {
+    (True, True): (
+        *("log_keys_login_revoked", "log_keys_login_left"),
+        *("log_email_keys_login_revoked", "log_email_keys_login_left"),
+    ),
+    (True, False): (
+        *("log_keys_revoked", "log_keys_left"),
+        *("log_email_keys_revoked", "log_email_keys_left"),
+    ),
+    (False, True): (
+        *("log_login_revoked", "log_login_left"),
+        *("log_email_login_revoked", "log_email_login_left"),
+    ),
+    (False, False): (
+        *("log_nothing_left", "log_nothing_left"),
+        *("log_email_nothing_left", "log_email_nothing_left"),
+    ),
+}
+
+
+def _remains(secrets: OwnSecrets, addresses: dict[str, str], *, revoke: bool) -> Detail:
+    """What the activity log says about secrets of their own."""
+    keys = len(secrets.key_ids)
+    codes = _REMAINS[keys > 0, secrets.listener is not None]
+    code = codes[(0 if revoke else 1) + (2 if addresses else 0)]
+    return Detail(code, **addresses, **({"keys": keys} if keys else {}))
+
+
 def _rest(secrets: OwnSecrets, *, revoke: bool) -> str:
-    """In words: what has a secret of its own, and whether it was revoked."""
+    """For the mail: what has a secret of its own, and whether it was revoked."""
     keys = len(secrets.key_ids)
     found = [f"{keys} API key{'' if keys == 1 else 's'}"] if keys else []
     if secrets.listener is not None:

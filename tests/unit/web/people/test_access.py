@@ -184,7 +184,7 @@ async def test_a_change_of_password_or_address_ends_links_and_sessions(
     _, log = await site.call("GET", "/audit-log")
     action = "password_changed" if "password" in change else "email_changed"
     (entry,) = [each for each in log["items"] if each["action"] == action]
-    assert "1 API key and the MQTT login" in entry["subject"]
+    assert "API keys (1) and the MQTT login" in entry["subject"]
 
 
 async def test_password_and_address_at_once_are_told_once_and_truly(site: Site) -> None:
@@ -205,8 +205,8 @@ async def test_password_and_address_at_once_are_told_once_and_truly(site: Site) 
     site.headers = {"x-auth-token": signed_in["access_token"]}
     _, log = await site.call("GET", "/audit-log")
     said = {each["action"]: each["subject"] for each in log["items"]}
-    assert said["password_changed"] == "1 API key and the MQTT login revoked"
-    assert said["email_changed"].endswith("; 1 API key and the MQTT login revoked")
+    assert said["password_changed"] == "API keys (1) and the MQTT login revoked"
+    assert said["email_changed"].endswith("; API keys (1) and the MQTT login revoked")
 
 
 async def test_revoking_goes_with_a_change(site: Site) -> None:
