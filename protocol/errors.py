@@ -81,14 +81,20 @@ class BadPayload(RoostError):
 class Refusal(RoostError):
     """A message, or one reading of it, that is stored as refused, with its reason.
 
-    `detail` is the English text of `said`.
+    `detail` is the English text of `said`, made when somebody asks for it.
     """
 
     def __init__(self, reason: Reason, said: Detail) -> None:
+        super().__init__(reason, said)
         self.reason = reason
         self.said = said
-        self.detail = str(said)
-        super().__init__(self.detail)
+
+    @property
+    def detail(self) -> str:
+        return str(self.said)
+
+    def __str__(self) -> str:
+        return self.detail
 
     def kept(self) -> "Refusal":
         """The same, to be kept in a message: without where it was raised, and because of what.
