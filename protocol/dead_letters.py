@@ -32,7 +32,7 @@ KINDS = (
     *(PLANS, OCCURRENCES, COMMANDS, WEBHOOKS, DEVICES, LISTENERS, ROLLUPS, MEDIA, ROWS),
     *(HISTORY, SESSIONS, ERASURES),
 )
-# The subject of these is the id of a row that has its own due time.
+# The subject of these is a row that has its own due time: its id, or the key of a command.
 OWN_ROW = (PLANS, OCCURRENCES, COMMANDS, WEBHOOKS)
 
 # Per kind of work: at most some 10 MB in the database.
@@ -77,6 +77,17 @@ def pause_us(attempts: int) -> int:
 def subject_of_row(noun: str, num: int) -> str:
     """The subject of a `ROWS` letter: the list that omits the row, and the row's number."""
     return f"{noun} {num}"
+
+
+def subject_of_command(key: tuple[str, str]) -> str:
+    """The subject of a `COMMANDS` letter: a command's id is unique for its user only."""
+    return "/".join(key)
+
+
+def command_key_of(subject: str) -> tuple[str, str]:
+    """The inverse of `subject_of_command`."""
+    user_id, _, command_id = subject.partition("/")
+    return user_id, command_id
 
 
 def row_of(subject: str) -> tuple[str, int]:

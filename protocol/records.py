@@ -10,7 +10,7 @@ from enum import Enum, auto
 import msgspec
 
 from protocol.device.alarms import AT_ONCE, Alarm, AlarmRule
-from protocol.device.commands import CommandAck
+from protocol.device.commands import CommandAck, CommandKey
 from protocol.device.topics import Topic
 from protocol.device.values import Kind, Value
 
@@ -221,6 +221,10 @@ class AckChange(msgspec.Struct, frozen=True, gc=False):
     ack: CommandAck
     otherwise: Rejection
     keeps: bool = True  # False: `otherwise` is only counted (`WriteUnit.not_kept`)
+
+    @property
+    def command_key(self) -> CommandKey:
+        return self.device[0], self.command_id
 
 
 class StateChange(msgspec.Struct, frozen=True, gc=False):

@@ -23,9 +23,9 @@ from actors.ports.time import Progress
 from actors.runtime.clock import WallClock
 from actors.runtime.isolation import Failed, attempt_now
 from actors.runtime.retry import Pauses, until_available
-from protocol.dead_letters import COMMANDS
+from protocol.dead_letters import COMMANDS, subject_of_command
 from protocol.device import commands
-from protocol.device.commands import Command
+from protocol.device.commands import Command, CommandKey
 from protocol.device.topics import commands_topic
 from protocol.errors import Unavailable, in_words
 from protocol.times import SECOND_US
@@ -68,11 +68,13 @@ class CommandOutbox:
         self._due = due
         self._first = trio.open_memory_channel[Command](QUEUE_MAX)
         self._again = trio.open_memory_channel[Command](QUEUE_MAX)  # published before
-        self._here: set[str] = set()  # only for look-ups, never iterated
+        self._here: set[CommandKey] = set()  # only for look-ups, never iterated
         self._going = 0  # with the broker
-        self._sent: dict[str, tuple[Command, int]] = {}  # and when
-        self._unsent: dict[str, int] = {}  # and when they are tried again
-        self._spoiled: dict[str, tuple[Command, Exception]] = {}  # and why they cannot be sent
+        self._sent: dict[CommandKey, tuple[Command, int]] = {}  # and when
+        self._unsent: dict[CommandKey, int] = {}  # and when they are tried again
+        self._spoiled: dict[
+            CommandKey, tuple[Command, Exception]
+        ] = {}  # and why they cannot be sent
         self._noted = trio.Event()
 
     @property
@@ -93,13 +95,13 @@ class CommandOutbox:
     def send(self, claimed: Sequence[Command]) -> None:
         """Take claimed commands. One without room is claimed again after its pause."""
         for command in claimed:
-            if command.id in self._here:
+            if command.key in self._here:
                 continue  # it has waited here so long that it was claimed again
             if len(self._here) >= QUEUE_MAX:
                 return
             put, _ = self._first if command.state == commands.QUEUED else self._again
             put.send_nowait(command)
-            self._here.add(command.id)
+            self._here.add(command.key)
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -118,7 +120,7 @@ class CommandOutbox:
             with suppress(trio.WouldBlock):
                 while len(batch) < PUBLISH_MAX:
                     batch.append(take.receive_nowait())
-            self._here.difference_update(command.id for command in batch)
+            self._here.difference_update(command.key for command in batch)
             self._going += len(batch)
             try:
                 is_taken = await publish(batch)
@@ -134,7 +136,7 @@ class CommandOutbox:
         for command in batch:
             held_s = held.get(command.device_id, 0)
             if 0 < held_s <= commands.AGAIN_FIRST_S:
-                self._unsent[command.id] = now_us + round(held_s * SECOND_US)
+                self._unsent[command.key] = now_us + round(held_s * SECOND_US)
         return await self._publish([each for each in batch if each.device_id not in held])
 
     async def _publish(self, batch: Sequence[Command]) -> bool:
@@ -150,15 +152,15 @@ class CommandOutbox:
         taken = [each if isinstance(each, Failed) else next(answers) for _, each in made]
         for command, is_taken in zip(going, taken, strict=True):
             if isinstance(is_taken, Failed):
-                self._spoiled[command.id] = command, is_taken.error
+                self._spoiled[command.key] = command, is_taken.error
                 continue
             if not is_taken:
                 log.debug("command not taken by the broker", command=command.id)
-                self._unsent[command.id] = self._clock.now_us() + round(RETRY_S * SECOND_US)
+                self._unsent[command.key] = self._clock.now_us() + round(RETRY_S * SECOND_US)
                 continue
             self.published += 1
             if command.state == commands.QUEUED:
-                self._sent[command.id] = command, self._clock.now_us()
+                self._sent[command.key] = command, self._clock.now_us()
         if self._outcomes:
             self._noted.set()
         return all(taken)
@@ -185,9 +187,9 @@ class CommandOutbox:
         for command, error in list(self._spoiled.values())[:NOTES_MAX]:
             await self._put_aside(command, error)
         for command, _ in sent:
-            del self._sent[command.id]
-        for command_id, _ in unsent:
-            del self._unsent[command_id]
+            del self._sent[command.key]
+        for key, _ in unsent:
+            del self._unsent[key]
 
     def _waits(self, error: Unavailable) -> None:
         log.warning("commands are noted later", count=len(self._sent), error=in_words(error))
@@ -196,18 +198,25 @@ class CommandOutbox:
         """It is tried again after its pause, until it expires; other commands of its device
         continue."""
         next_us = await put_aside(
-            self._store, self._clock, COMMANDS, command.id, error, command.user_id
+            self._store,
+            self._clock,
+            COMMANDS,
+            subject_of_command(command.key),
+            error,
+            command.user_id,
         )
         longest_us = self._clock.now_us() + commands.AGAIN_MAX_S * SECOND_US
-        await self._store.commands_unsent([(command.id, min(next_us or longest_us, longest_us))])
-        del self._spoiled[command.id]
+        await self._store.commands_unsent([(command.key, min(next_us or longest_us, longest_us))])
+        del self._spoiled[command.key]
 
     async def _note(self, sent: Sequence[tuple[Command, int]]) -> None:
-        versions = await self._store.commands_sent([(command.id, at_us) for command, at_us in sent])
+        versions = await self._store.commands_sent(
+            [(command.key, at_us) for command, at_us in sent]
+        )
         noted = [
-            commands.noted_as_sent(command, at_us, versions[command.id])
+            commands.noted_as_sent(command, at_us, versions[command.key])
             for command, at_us in sent
-            if command.id in versions
+            if command.key in versions
         ]
         self._changed(Progress(commands=tuple(noted)))
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from protocol.device.alarms import Alarm
-from protocol.device.commands import Command
+from protocol.device.commands import Command, CommandKey
 from protocol.records import Device
 from protocol.schedule.calendar import Window
 from protocol.schedule.schedules import Due, Occurrence, Schedule
@@ -43,8 +43,8 @@ class CommandStore(Protocol):
         """Returns the existing one if the device has a command with that id.
 
         Raises:
-            Conflict: the id belongs to another command, or too many commands of the device are
-            open.
+            Conflict: another device of the same user has a command with that id, or too many
+            commands of the device are open. What other users have is never looked at.
         """
         ...
 
@@ -59,12 +59,12 @@ class CommandStore(Protocol):
         wait for another one of their device."""
         ...
 
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
-        """The broker has these (id, when): `queued` ones become `sent`. Returns the versions of
-        those that changed, by id; the same note again changes nothing and returns the same."""
+    async def commands_sent(self, sent: Sequence[tuple[CommandKey, int]]) -> dict[CommandKey, int]:
+        """The broker has these (key, when): `queued` ones become `sent`. Returns the versions of
+        those that changed, by key; the same note again changes nothing and returns the same."""
         ...
 
-    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
+    async def commands_unsent(self, again: Sequence[tuple[CommandKey, int]]) -> None:
         """These were not published; each becomes due again at its time (µs)."""
         ...
 

@@ -42,6 +42,10 @@ RESULT_BYTES_MAX = 16 * 1024
 DETAIL_MAX = 1_024
 
 
+# A command's user and its id: clients choose ids, so two users may have the same one.
+CommandKey = tuple[str, str]
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """A stored command. `payload` and `result` are JSON texts.
 
@@ -71,6 +75,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     result: str | None = None
     version: int = 0
     num: int = 0
+
+    @property
+    def key(self) -> CommandKey:
+        return self.user_id, self.id
 
 
 AckStatus = Literal["delivered", "succeeded", "failed"]

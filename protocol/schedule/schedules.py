@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.device import commands
-from protocol.device.commands import Command
+from protocol.device.commands import Command, CommandKey
 from protocol.problems.coded import CodedView, code_of
 from protocol.problems.detail import Detail
 from protocol.schedule.recurrence import Recurrence, occurrences, upcoming
@@ -105,6 +105,10 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     coded: str | None = None
     version: int = 0
     num: int = 0
+
+    @property
+    def command_key(self) -> CommandKey | None:
+        return None if self.command_id is None else (self.user_id, self.command_id)
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

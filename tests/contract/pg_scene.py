@@ -80,6 +80,8 @@ class Scene:
 
     async def waiting_for(self, locktype: str) -> list[int]:
         """The backends that wait for a lock of that type."""
+        # An open transaction would see those of its first look.
+        await self.fetch("SELECT pg_stat_clear_snapshot()")
         return [pid for (pid,) in await self.fetch(_WAITING, locktype)]
 
     async def halt_commits(self) -> None:

@@ -68,7 +68,7 @@ async def test_a_command_that_is_noted_meanwhile_stays_noted(scene: Scene) -> No
     command = await home.store.add_command(some_command(home))
 
     async def note() -> None:
-        await home.store.commands_sent([(command.id, NOW)])
+        await home.store.commands_sent([(command.key, NOW)])
 
     claimed = await claimed_across(scene, note, command_claims.claim_commands, NOW, 10)
     (sent,) = claimed.send

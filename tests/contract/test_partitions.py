@@ -150,3 +150,56 @@ async def test_a_migration_does_not_wait_for_readers_with_everybody_behind_it(
     await scene.fetch("COMMIT")
     assert await scene.store.migrate() == ["9999_later.sql"]
     assert partitions.LOCK != migrating.LOCK
+
+
+async def test_an_index_of_a_large_table_is_built_while_others_write(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    for path in migrating.files().values():
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "9999_later.sql").write_text("ALTER TABLE devices ADD COLUMN later integer;")
+    (tmp_path / "9999_later.ahead.sql").write_text(
+        "-- Two statements; no one transaction.\nDROP INDEX CONCURRENTLY IF EXISTS later;\n"
+        "CREATE INDEX CONCURRENTLY later ON rejected_messages (topic);\n"
+    )
+    monkeypatch.setattr(migrating, "FOLDER", tmp_path)
+    applied: list[str] = []
+
+    async def migrate() -> None:
+        applied.extend(await scene.store.migrate())
+
+    await scene.fetch("BEGIN")
+    await scene.fetch("DELETE FROM rejected_messages")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(migrate)
+        while not await scene.waiting_for("virtualxid"):
+            await trio.sleep(0.01)
+        await scene.home.commit(of(rejections=scene.batch().units[1].rejections))
+        assert applied == []
+        await scene.fetch("COMMIT")
+    assert applied == ["9999_later.sql"]
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'later'::regclass"
+    assert await scene.fetch(valid) == [(True,)]
+
+
+async def test_processes_that_migrate_at_once_do_not_block_each_other(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """One that waits for the other has no snapshot for which an index would wait."""
+    for path in migrating.files().values():
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "9999_later.sql").write_text("ALTER TABLE devices ADD COLUMN later integer;")
+    (tmp_path / "9999_later.ahead.sql").write_text(
+        "DROP INDEX CONCURRENTLY IF EXISTS later;"
+        "CREATE INDEX CONCURRENTLY later ON rejected_messages (topic);"
+    )
+    monkeypatch.setattr(migrating, "FOLDER", tmp_path)
+    applied: list[str] = []
+
+    async def migrate() -> None:
+        applied.extend(await scene.store.migrate())
+
+    async with trio.open_nursery() as both:
+        both.start_soon(migrate)
+        both.start_soon(migrate)
+    assert applied == ["9999_later.sql"]

@@ -24,7 +24,7 @@ from protocol.schedule.schedules import Due, Occurrence, triggered
 from tests.contract.pg_scene import Scene
 from tests.contract.test_store import Home, of
 from tests.contract.test_store_schedules import some_media, some_schedule
-from tests.unit.makers import NOW, SECOND
+from tests.unit.makers import NOW, SECOND, USER
 
 WAITING = 3_000
 TAKEN = 10
@@ -103,7 +103,7 @@ async def crowded(url: str) -> str:
         await store.add_schedule(some_schedule(), [NOW + n for n in range(2 * WAITING)])
         await store.claim_occurrences(NOW + SECOND, WAITING, _fires)
         # What comes first in its index is not what is looked for.
-        await store.commands_sent([(_id(n + 1), NOW) for n in range(WAITING // 2)])
+        await store.commands_sent([((USER, _id(n + 1)), NOW) for n in range(WAITING // 2)])
     return url
 
 
@@ -142,11 +142,11 @@ async def test_a_claim_of_commands_looks_at_those_it_takes(crowded: str) -> None
 
 
 async def test_noting_commands_as_sent_looks_at_these(crowded: str) -> None:
-    ids = [_id(WAITING - n) for n in range(TAKEN)]
+    keys = [(USER, _id(WAITING - n)) for n in range(TAKEN)]
     noted, rows = await _looks_at(
-        crowded, command_claims.commands_sent, [(each, NOW) for each in ids]
+        crowded, command_claims.commands_sent, [(each, NOW) for each in keys]
     )
-    assert noted == dict.fromkeys(ids, 1)
+    assert noted == dict.fromkeys(keys, 1)
     assert rows <= 4 * TAKEN
 
 
@@ -164,7 +164,9 @@ async def test_a_plan_that_was_made_for_a_few_rows_finds_its_few_among_many(url:
     async def claim(connection: Any) -> None:
         await schedule_claims.claim_occurrences(connection, NOW + SECOND, TAKEN, _fires)
         await command_claims.claim_commands(connection, NOW + 60 * SECOND, TAKEN)
-        await command_claims.commands_sent(connection, [(_id(n), NOW) for n in range(TAKEN)])
+        await command_claims.commands_sent(
+            connection, [((USER, _id(n)), NOW) for n in range(TAKEN)]
+        )
 
     async def run() -> dict[str, int]:
         connection = await connections.connect(url)

@@ -171,7 +171,7 @@ async def test_letters_go_with_what_they_are_about(store: Store) -> None:
     subjects = {
         "plans": schedule.id,
         "occurrences": occurrence.id,
-        "commands": command.id,
+        "commands": f"{USER}/{command.id}",
         "webhooks": delivery.id,
         "devices": f"{USER}/{home.device.code}",
         "rollups": f"{feed.num}/29000000",
@@ -205,7 +205,7 @@ NONSENSE = {
     "devices": ["d1", "not-a-uuid/d1"],
     "listeners": ["not-a-uuid"],
     "plans": ["not-a-uuid"],
-    "commands": ["\u2603"],
+    "commands": ["\u2603", "not-a-uuid/x", USER, f"{USER}/x"],
 }
 
 

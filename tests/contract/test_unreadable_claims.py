@@ -11,7 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from protocol.dead_letters import COMMANDS, OCCURRENCES, PLANS, WEBHOOKS, DeadLetter
+from protocol.dead_letters import (
+    COMMANDS,
+    OCCURRENCES,
+    PLANS,
+    WEBHOOKS,
+    DeadLetter,
+    subject_of_command,
+)
 from protocol.device.commands import AGAIN_MAX_S, BLOCKED_AGAIN_S, Command
 from protocol.errors import Unavailable
 from protocol.records import AckChange, Device
@@ -92,17 +99,17 @@ async def test_of_twenty_commands_that_are_due_one_cannot_be_read_and_all_others
     expected = {n for n in range(20) if n % 4 > 1} | {0}
     first = await claim(home, limit=50)
     assert set(sent(first)) == expected
-    letter = await only_letter(home, COMMANDS, bad.id)
+    letter = await only_letter(home, COMMANDS, subject_of_command(bad.key))
     assert letter.reason.startswith(WHY[damage])
     assert (letter.user_id, letter.attempts) == (USER, 1)
     # Others of its device wait for it no more.
     second = await claim(home, BLOCKED_AGAIN_S, limit=50)
     assert 5 in sent(second)
-    assert (await only_letter(home, COMMANDS, bad.id)).attempts == 1
+    assert (await only_letter(home, COMMANDS, subject_of_command(bad.key))).attempts == 1
     # It is tried again after its pause, and once more after twice as long.
     third = await claim(home, PAUSE_S, limit=50)
     assert bad.id not in [command.id for command in third.send]
-    assert (await only_letter(home, COMMANDS, bad.id)).attempts == 2
+    assert (await only_letter(home, COMMANDS, subject_of_command(bad.key))).attempts == 2
     await mended(home.store, "commands", bad.num, bad.payload)
     assert 1 not in sent(await claim(home, 3 * PAUSE_S - 1, limit=50))
     healed = await claim(home, 3 * PAUSE_S, limit=50)
@@ -131,7 +138,7 @@ async def test_one_that_is_due_alone_is_put_aside_when_others_can_be_read(home: 
     await lost(home.store, "commands", bad.num)
     claimed = await claim(home, limit=1)
     assert (claimed.send, claimed.next_us) == ((), NOW + 2 * SECOND)
-    await only_letter(home, COMMANDS, bad.id)
+    await only_letter(home, COMMANDS, subject_of_command(bad.key))
     assert sent(await claim(home, 2, limit=1)) == [2]
 
 
@@ -144,7 +151,7 @@ async def test_a_command_that_nobody_can_read_expires_at_its_time(home: Home, da
     await home.store.add_command(some_command(home, 77, expires_us=NOW + 9_000 * SECOND))
     await damage(home.store, "commands", await num_of(home, bad))
     assert sent(await claim(home, 599)) == [77]
-    assert (await only_letter(home, COMMANDS, bad.id)).attempts == 1
+    assert (await only_letter(home, COMMANDS, subject_of_command(bad.key))).attempts == 1
     over = await claim(home, 610)
     (ended,) = over.changed.commands
     assert (ended.id, ended.state, ended.payload) == (bad.id, "expired", "null")
@@ -222,10 +229,10 @@ async def test_nothing_but_its_pause_and_an_operator_makes_it_due(home: Home) ->
     await home.store.nudge_commands([home.device.num], NOW + 6 * SECOND)
     await home.commit(of(acks=(ack(home, "succeeded", 2),)))
     assert sent(await claim(home, 6)) == [3]
-    assert (await only_letter(home, COMMANDS, bad.id)).attempts == 1
+    assert (await only_letter(home, COMMANDS, subject_of_command(bad.key))).attempts == 1
     await home.store.retry_dead_letters(None, NOW + 7 * SECOND)
     await claim(home, 7)
-    assert (await only_letter(home, COMMANDS, bad.id)).attempts == 2
+    assert (await only_letter(home, COMMANDS, subject_of_command(bad.key))).attempts == 2
     # Healed and sent, it is nudged like all others.
     await mended(home.store, "commands", bad.num, bad.payload)
     await home.store.retry_dead_letters(None, NOW + 8 * SECOND)
@@ -248,7 +255,7 @@ async def test_it_is_due_again_within_the_pause_between_tries_however_often_it_f
         claimed = await claim(home, at_s)
         assert bad.id not in [each.id for each in claimed.send]
         at_s += AGAIN_MAX_S
-    assert (await only_letter(home, COMMANDS, bad.id)).attempts == 9
+    assert (await only_letter(home, COMMANDS, subject_of_command(bad.key))).attempts == 9
     await mended(home.store, "commands", bad.num, bad.payload)
     assert 1 in sent(await claim(home, at_s))
     # Its letter speaks of an hour, but it is not held any more.

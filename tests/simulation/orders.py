@@ -65,7 +65,7 @@ class Orders:
         """After everything that can expire has: nothing is lost, nothing is made up."""
         await self._world.advance(TTL_MAX_S)
         await self._world.settle()
-        stored = self._world.store.all_commands
+        stored = {each.id: each for each in self._world.store.all_commands.values()}
         for command_id, step in self._kept.items():
             if step.device.endswith("/visitor") and self._world.trace.fired["device deleted"]:
                 continue

@@ -85,18 +85,19 @@ class Poison:
             await trio.sleep(LOOKS_AGAIN_S)
         chosen = self._world.rng.choice(found)
         self.commands[chosen.id] = None
-        known[chosen.id] = msgspec.structs.replace(chosen, payload=NO_TEXT)
+        known[chosen.key] = msgspec.structs.replace(chosen, payload=NO_TEXT)
         self._world.trace.fault("command: spoiled", chosen.id)
         try:
             await trio.sleep(seconds)
         finally:
-            if chosen.id in known:
-                known[chosen.id] = msgspec.structs.replace(known[chosen.id], payload=chosen.payload)
+            if chosen.key in known:
+                whole = msgspec.structs.replace(known[chosen.key], payload=chosen.payload)
+                known[chosen.key] = whole
 
     def _queued(self) -> list[Command]:
         store = self._world.store
         found = [c for c in store.all_commands.values() if c.state == QUEUED]
-        return [c for c in found if c.payload != NO_TEXT and not store.is_locked(c.id)]
+        return [c for c in found if c.payload != NO_TEXT and not store.is_locked(c.key)]
 
     async def spoil_secret(self, seconds: float) -> None:
         """The secret of a webhook signs nothing for a while."""

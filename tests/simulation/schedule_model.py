@@ -149,7 +149,7 @@ class ScheduleModel:
             tolerance_s = 300 if o.schedule_id in self._edited_ids else schedule.tolerance_s
             if not -0.001 <= late_s <= tolerance_s + 0.1:
                 raise Broken("I7", f"fired {late_s:.3f} s late: {o}")
-        command = self._world.store.all_commands.get(o.command_id or "")
+        command = self._world.store.all_commands.get((o.user_id, o.command_id or ""))
         heard = self._world.command_listener.heard.get(o.command_id or "")
         late = o.state == MISSED and command is None and "late" in o.detail
         if late and not self._was_delayed():

@@ -410,6 +410,6 @@ def test_the_next_leader_does_what_was_due_at_once(habits: Habits) -> None:
             one.kill()
             await leads(other, REPLACED_WITHIN_S * world.pulse.beat_s)
             await world.advance(5)
-            assert world.store.all_commands[made["id"]].state == "expired"
+            assert world.store.all_commands[shed.person.id, made["id"]].state == "expired"
 
     simulate(World(1, habits), story)

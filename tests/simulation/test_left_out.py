@@ -17,8 +17,9 @@ async def test_a_command_that_can_be_shown_no_more_does_not_stay_as_it_was_told(
         command_id = await order(shed, 1)
         await world.advance(1)
         lists, known = screen.lists, world.store.all_commands
-        known[command_id] = msgspec.structs.replace(known[command_id], payload=NO_TEXT)
+        key = shed.person.id, command_id
+        known[key] = msgspec.structs.replace(known[key], payload=NO_TEXT)
         await shed.send(f"commands/{command_id}/ack", b'{"status": "delivered"}')
         await world.advance(5)
-        assert known[command_id].state == "delivered"
+        assert known[key].state == "delivered"
         assert screen.lists == lists + 1  # where it is left out

@@ -320,7 +320,7 @@ async def test_an_expiry_whose_claim_lost_its_answer_is_known_to_dashboards(worl
         lists = screen.lists
         world.fault("call after", target="claim_commands")
         await world.advance(5)
-        assert world.store.all_commands[id_of(1)].state == "expired"
+        assert world.store.all_commands[shed.person.id, id_of(1)].state == "expired"
         assert screen.lists == lists + 1  # everything is asked for again
 
 
@@ -357,7 +357,7 @@ async def test_a_change_that_was_done_though_its_answer_was_lost_is_known_to_das
         await world.advance(0.1)
         assert (await shed.person.once("DELETE", f"/commands/{command_id}"))[0] == 503
         await world.advance(5)
-        assert world.store.all_commands[command_id].state == "cancelled"
+        assert world.store.all_commands[shed.person.id, command_id].state == "cancelled"
         assert screen.lists == lists + 1
 
 

@@ -20,7 +20,7 @@ def spoil(world: World, device: VirtualDevice, code: str) -> None:
     world.store._devices[device.id] = msgspec.structs.replace(stored, code=code)
     commands = world.store.all_commands
     for each in [each for each in commands.values() if each.device_id == device.id]:
-        commands[each.id] = msgspec.structs.replace(each, device_code=code)
+        commands[each.key] = msgspec.structs.replace(each, device_code=code)
 
 
 async def beep(device: VirtualDevice) -> str:
@@ -49,7 +49,7 @@ async def test_a_device_that_cannot_be_addressed_holds_up_nobody(world: World, c
     assert any(topic.endswith("/beside/status") for topic in world.broker.kept)
     assert list(world.broker.lines) == lines  # no connection was ended
     letters = world.store.all_dead_letters
-    assert all((COMMANDS, each) in letters for each in refused)
+    assert all((COMMANDS, f"{bad.person.id}/{each}") in letters for each in refused)
     assert (LISTENERS, bad.person.id) in letters
     spoil(world, bad, "bad")
     await bad.person.patch(f"/devices/{bad.id}", {"name": "healed"})

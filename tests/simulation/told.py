@@ -70,7 +70,7 @@ class Told:
         """What the store has of it in another state; what was deleted, nobody is told of."""
         store = self._world.store
         tables: dict[str, dict[str, Any]] = {
-            "command": store.all_commands,
+            "command": {each.id: each for each in store.all_commands.values()},
             "alarm": store.all_alarms,
             "occurrence": store.all_occurrences,
         }

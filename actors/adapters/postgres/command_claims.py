@@ -11,6 +11,7 @@ from actors.adapters.postgres.commands import (
     IS_HELD,
     IS_OPEN,
     NO_PAYLOAD,
+    SUBJECT,
     command,
     row_of,
     settle,
@@ -24,7 +25,7 @@ from actors.adapters.postgres.wire.rows import columns
 from actors.ports.time import Claimed, Progress
 from protocol.dead_letters import COMMANDS
 from protocol.device import commands
-from protocol.device.commands import AGAIN_MAX_S, NEXT_MAX_US, Command
+from protocol.device.commands import AGAIN_MAX_S, NEXT_MAX_US, Command, CommandKey
 
 # 0: never sent. The index uses the same expression.
 _TRIED = "least(c.attempts, 1)"
@@ -50,14 +51,14 @@ WITH first AS MATERIALIZED (
 SELECT {selected}, NOT c.parallel AND EXISTS (SELECT FROM commands e
         WHERE e.device_num = c.device_num AND e.num < c.num AND NOT e.parallel
         AND e.state IN ('queued', 'sent') AND NOT EXISTS (SELECT FROM dead_letters l
-            WHERE l.work = 'commands' AND l.subject = e.id::text)) AS blocked
+            WHERE l.work = 'commands' AND l.subject = e.user_id || '/' || e.id)) AS blocked
 FROM taken c JOIN devices d ON d.num = c.device_num
 ORDER BY {_TRIED}, c.next_try_at, c.num
 """
 
 
 _DUE = _due(COMMAND)
-_DUE_KEYS = _due("c.num, c.id::text, c.user_id::text")
+_DUE_KEYS = _due(f"c.num, {SUBJECT} AS id, c.user_id::text")
 
 _NEXT = f"""
 SELECT least(
@@ -71,13 +72,16 @@ SELECT least(
 # index. The result includes commands that this very note made `sent` before, because that answer
 # may have been lost.
 _SENT = """
-WITH noted AS MATERIALIZED (SELECT c.num, c.id, c.state, c.version, c.sent_at, i.at FROM commands c
-    JOIN unnest($1::text[], $2::timestamptz[]) AS i (id, at) ON c.id = i.id::uuid
+WITH noted AS MATERIALIZED (
+    SELECT c.num, c.user_id, c.id, c.state, c.version, c.sent_at, i.at FROM commands c
+    JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS i (user_id, id, at)
+    ON c.id = i.id::uuid AND c.user_id = i.user_id::uuid
     ORDER BY c.num FOR UPDATE OF c),
 changed AS (UPDATE commands c SET state = 'sent', sent_at = noted.at, version = c.version + 1
-    FROM noted WHERE noted.state = 'queued' AND c.num = noted.num RETURNING c.id, c.version)
-SELECT id::text, version FROM changed
-UNION ALL SELECT id::text, version FROM noted WHERE state = 'sent' AND sent_at = at
+    FROM noted WHERE noted.state = 'queued' AND c.num = noted.num
+    RETURNING c.user_id, c.id, c.version)
+SELECT user_id::text, id::text, version FROM changed
+UNION ALL SELECT user_id::text, id::text, version FROM noted WHERE state = 'sent' AND sent_at = at
 """
 
 _WORK = Work(
@@ -154,19 +158,25 @@ async def _expire(connection: Any, now_us: int, num: int) -> _Tried | None:
     return await _try(connection, now_us, [(row, False)])
 
 
-async def commands_sent(connection: Any, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
+async def commands_sent(
+    connection: Any, sent: Sequence[tuple[CommandKey, int]]
+) -> dict[CommandKey, int]:
     async with connection.transaction():
         await use_indexes(connection)
-        found = await connection.fetch(_SENT, *columns(sent, 2))
-    return {row["id"]: row["version"] for row in found}
+        found = await connection.fetch(_SENT, *_noted(sent))
+    return {(row["user_id"], row["id"]): row["version"] for row in found}
 
 
-async def commands_unsent(connection: Any, again: Sequence[tuple[str, int]]) -> None:
+def _noted(notes: Sequence[tuple[CommandKey, int]]) -> list[list[Any]]:
+    return columns([(*key, at_us) for key, at_us in notes], 3)
+
+
+async def commands_unsent(connection: Any, again: Sequence[tuple[CommandKey, int]]) -> None:
     await connection.execute(
         "UPDATE commands c SET next_try_at = least(a.at, c.expires_at)"
-        " FROM unnest($1::text[]::uuid[], $2::timestamptz[]) AS a (id, at)"
-        f" WHERE c.id = a.id AND {IS_OPEN}",
-        *columns(again, 2),
+        " FROM unnest($1::text[]::uuid[], $2::text[]::uuid[], $3::timestamptz[])"
+        f" AS a (user_id, id, at) WHERE c.id = a.id AND c.user_id = a.user_id AND {IS_OPEN}",
+        *_noted(again),
     )
 
 
@@ -191,10 +201,10 @@ class CommandCalls(PooledCalls):
     async def claim_commands(self, now_us: int, limit: int) -> Claimed:
         return await self._work(claim_commands, now_us, limit)
 
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
+    async def commands_sent(self, sent: Sequence[tuple[CommandKey, int]]) -> dict[CommandKey, int]:
         return await self._work(commands_sent, sent)
 
-    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
+    async def commands_unsent(self, again: Sequence[tuple[CommandKey, int]]) -> None:
         await self._work(commands_unsent, again)
 
     async def nudge_commands(self, device_nums: Sequence[int], now_us: int) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import asyncpg
 
-from actors.adapters.postgres.occurrence_sync import follow
+from actors.adapters.postgres.occurrence_sync import follow, keys_among
 from actors.adapters.postgres.tables import COMMANDS
 from actors.adapters.postgres.webhook_outbox import announce
 from actors.adapters.postgres.wire.isolation import MAY_BE_ROWS, computed
+from actors.adapters.postgres.wire.rows import columns
 from actors.adapters.postgres.wire.writing import arrays, inserting, updating
 from actors.ports.time import Progress
 from protocol.device import commands
@@ -26,9 +27,11 @@ IS_OPEN = "c.state IN ('queued', 'sent')"
 # A command whose texts cannot be read ends, and is returned without them.
 NO_PAYLOAD = COMMANDS.selected_with(payload="'null'")
 _NO_TEXTS = COMMANDS.selected_with(payload="'null'", result="NULL", detail="''", coded="NULL")
+# Like `subject_of_command`.
+SUBJECT = "c.user_id || '/' || c.id"
 # Put aside with a pause that is not over, as `hold` sets it; `{now}` is the current time.
 IS_HELD = (
-    "EXISTS (SELECT FROM dead_letters l WHERE l.work = 'commands' AND l.subject = c.id::text"
+    f"EXISTS (SELECT FROM dead_letters l WHERE l.work = 'commands' AND l.subject = {SUBJECT}"
     f" AND least(l.next_try_at, l.last_at + interval '{AGAIN_MAX_S} seconds') > {{now}})"
 )
 
@@ -69,9 +72,9 @@ async def add_command(connection: Any, new: Command) -> Command:
         await connection.execute(
             "SELECT FROM devices WHERE num = $1 FOR NO KEY UPDATE", new.device_num
         )
-        known = await _command(connection, "c.id = $1::text::uuid", new.id)
+        known = await _command(connection, *new.key)
         if known is not None:
-            if (known.user_id, known.device_num) != (new.user_id, new.device_num):
+            if known.device_num != new.device_num:
                 raise Conflict(Detail("id_used"))
             return known
         waiting = await connection.fetchval(
@@ -86,13 +89,17 @@ async def add_command(connection: Any, new: Command) -> Command:
             raise Conflict(Detail("device_deleted")) from None
         except asyncpg.UniqueViolationError:
             raise Conflict(Detail("id_used")) from None
-        added = await _command(connection, "c.id = $1::text::uuid", new.id)
+        added = await _command(connection, *new.key)
         assert added is not None
         return added
 
 
-async def _command(connection: Any, where: str, *args: Any) -> Command | None:
-    row = await connection.fetchrow(f"SELECT {COMMAND} FROM {FROM} WHERE {where}", *args)
+async def _command(connection: Any, user_id: str, command_id: str) -> Command | None:
+    row = await connection.fetchrow(
+        f"SELECT {COMMAND} FROM {FROM} WHERE c.user_id = $1::text::uuid AND c.id = $2::text::uuid",
+        user_id,
+        command_id,
+    )
     return None if row is None else command(row)
 
 
@@ -155,20 +162,20 @@ async def acknowledge(
     read one after the other, and without their texts if these cannot be read.
     """
     found = await connection.fetch(
-        f"SELECT {'c.num' if apart else COMMAND} FROM {FROM} WHERE c.id = ANY($1::text[]::uuid[])"
-        " ORDER BY c.num FOR UPDATE OF c",
-        sorted({ack.command_id for ack in acks}),
+        f"SELECT {'c.num' if apart else COMMAND} FROM {FROM}"
+        f" WHERE {keys_among('c.user_id', 'c.id')} ORDER BY c.num FOR UPDATE OF c",
+        *columns(sorted({ack.command_key for ack in acks}), 2),
     )
     if apart:
         found = [await _as_far_as_readable(connection, row["num"]) for row in found]
-    known = {row["id"]: computed(command, row) for row in found}
+    known = {(row["user_id"], row["id"]): computed(command, row) for row in found}
     unknown = []
     for ack in acks:
-        mine = known.get(ack.command_id)
+        mine = known.get(ack.command_key)
         if mine is None or mine.device_num != ack.device_num:
             unknown.append(ack)
         elif not done:
-            known[ack.command_id] = computed(commands.acked, mine, ack.ack)
+            known[ack.command_key] = computed(commands.acked, mine, ack.ack)
     changed = list(known.values())
     if done:
         return Progress(commands=tuple(changed), told=True), tuple(unknown)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from actors.adapters.postgres import dead_letters
+from actors.adapters.postgres.commands import SUBJECT
 from actors.adapters.postgres.tables import DEAD_LETTERS
 from actors.adapters.postgres.wire.isolation import always, whole_or_halves
 from actors.adapters.postgres.wire.plans import use_indexes
@@ -26,11 +27,12 @@ from protocol.dead_letters import (
 )
 from protocol.rest.listing import LISTS
 
-# Where work with its own row is due: table, column, and a condition for rows that still are.
+# Where work with its own row is due: table, subject, column, and a condition for rows that still
+# are.
 _ROWS = {
-    PLANS: ("media_schedules", "plan_at", "true"),
-    OCCURRENCES: ("schedule_occurrences", "held_until", "state = 'pending'"),
-    COMMANDS: ("commands", "next_try_at", "state IN ('queued', 'sent')"),
+    PLANS: ("media_schedules", "id::text", "plan_at", "true"),
+    OCCURRENCES: ("schedule_occurrences", "id::text", "held_until", "state = 'pending'"),
+    COMMANDS: ("commands c", SUBJECT, "next_try_at", "state IN ('queued', 'sent')"),
 }
 
 # A webhook that failed is paused as a whole, and only a few of its deliveries are tried at once. So
@@ -47,6 +49,7 @@ UPDATE webhook_deliveries SET next_try_at = $2 WHERE id::text = ANY($1) AND stat
 
 _ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _THE_ID = f"CASE WHEN l.subject ~ '^{_ID}' THEN left(l.subject, 36)::uuid END"
+_ITS_ID = f"CASE WHEN l.subject ~ '/{_ID}$' THEN right(l.subject, 36)::uuid END"
 _THE_NUMBER = (
     "CASE WHEN l.subject ~ '^[0-9]{1,10}/-?[0-9]{1,10}$'"
     " THEN split_part(l.subject, '/', 1)::bigint END"
@@ -58,7 +61,7 @@ _SUBJECTS = {
     PLANS: f"SELECT true FROM media_schedules r WHERE r.id = {_THE_ID} AND r.plan_at IS NOT NULL",
     OCCURRENCES: "SELECT true FROM schedule_occurrences r"
     f" WHERE r.id = {_THE_ID} AND r.state = 'pending'",
-    COMMANDS: f"SELECT true FROM commands r WHERE r.id = {_THE_ID}"
+    COMMANDS: f"SELECT true FROM commands r WHERE r.user_id = {_THE_ID} AND r.id = {_ITS_ID}"
     " AND r.state IN ('queued', 'sent')",
     WEBHOOKS: f"SELECT true FROM webhook_deliveries r WHERE r.id = {_THE_ID}"
     " AND r.state = 'pending'",
@@ -140,13 +143,13 @@ async def retry(connection: Any, letter_id: str | None, now_us: int) -> int:
             letter_id,
             now_us,
         )
-        for work, (table, column, where) in _ROWS.items():
-            ids = [row["subject"] for row in chosen if row["work"] == work]
-            if ids:
+        for work, (table, subject, column, where) in _ROWS.items():
+            subjects = [row["subject"] for row in chosen if row["work"] == work]
+            if subjects:
                 await connection.execute(
                     f"UPDATE {table} SET {column} = $2"
-                    f" WHERE id::text = ANY($1) AND {column} > $2 AND {where}",
-                    ids,
+                    f" WHERE {subject} = ANY($1) AND {column} > $2 AND {where}",
+                    subjects,
                     now_us,
                 )
         deliveries = [row["subject"] for row in chosen if row["work"] == WEBHOOKS]

@@ -8,9 +8,9 @@ from actors.adapters.memory.store.rules import computed
 from actors.adapters.memory.store.webhooks import WebhookTables
 from actors.ports.time import Claimed, Progress
 from actors.runtime.clock import WallClock
-from protocol.dead_letters import COMMANDS
+from protocol.dead_letters import COMMANDS, command_key_of, subject_of_command
 from protocol.device import commands
-from protocol.device.commands import NEXT_MAX_US, OPEN, Command, CommandAck
+from protocol.device.commands import NEXT_MAX_US, OPEN, Command, CommandAck, CommandKey
 from protocol.errors import Conflict, Unreadable, Unstorable, in_words
 from protocol.problems.detail import Detail
 from protocol.records import AckChange, Device, MqttLogin
@@ -25,7 +25,7 @@ class CommandTables(WebhookTables):
     """See `actors.ports.time.CommandStore`.
 
     Attributes:
-        all_commands: every command by its id; `all_occurrences` likewise.
+        all_commands: every command by its user and id; `all_occurrences` by id.
     """
 
     _devices: dict[str, Device]
@@ -34,13 +34,13 @@ class CommandTables(WebhookTables):
 
     def __init__(self, clock: WallClock) -> None:
         super().__init__(clock)
-        self.all_commands: dict[str, Command] = {}
+        self.all_commands: dict[CommandKey, Command] = {}
 
     async def add_command(self, command: Command) -> Command:
         await self._cross()
-        known = self.all_commands.get(command.id)
+        known = self.all_commands.get(command.key)
         if known is not None:
-            if (known.user_id, known.device_num) != (command.user_id, command.device_num):
+            if known.device_num != command.device_num:
                 raise Conflict(Detail("id_used"))
             return known
         if command.device_id not in self._devices:
@@ -52,7 +52,7 @@ class CommandTables(WebhookTables):
 
     def _insert_command(self, command: Command) -> Command:
         command = msgspec.structs.replace(command, num=self._next("command"))
-        self.all_commands[command.id] = command
+        self.all_commands[command.key] = command
         return command
 
     def _open(self) -> list[Command]:
@@ -60,13 +60,15 @@ class CommandTables(WebhookTables):
 
     async def command(self, user_id: str, command_id: str) -> Command | None:
         await self._cross()
-        found: Command | None = self._one("commands", self.all_commands.get(command_id), user_id)
+        found: Command | None = self._one(
+            "commands", self.all_commands.get((user_id, command_id)), user_id
+        )
         return found
 
     async def cancel_command(self, user_id: str, command_id: str, now_us: int) -> Progress:
         await self._cross()
-        known = self.all_commands.get(command_id)
-        if known is None or known.user_id != user_id:
+        known = self.all_commands.get((user_id, command_id))
+        if known is None:
             return Progress()
         if known.state not in OPEN:
             raise Conflict(Detail("command_ended", state=known.state))
@@ -100,15 +102,20 @@ class CommandTables(WebhookTables):
             tried = self._try_command(command, blocked, now_us)
             if isinstance(tried, Exception):
                 held_us = self._hold(
-                    COMMANDS, command.id, tried, now_us, command.user_id, commands.AGAIN_MAX_S
+                    COMMANDS,
+                    subject_of_command(command.key),
+                    tried,
+                    now_us,
+                    command.user_id,
+                    commands.AGAIN_MAX_S,
                 )
                 held = msgspec.structs.replace(command, next_try_us=held_us)
-                self.all_commands[command.id] = held
+                self.all_commands[command.key] = held
                 continue
             if tried.state == commands.EXPIRED:
                 expired.append(tried)
                 continue
-            self.all_commands[tried.id] = tried
+            self.all_commands[tried.key] = tried
             if not blocked:
                 send.append(tried)
         changed = self._settle(expired, now_us)
@@ -132,7 +139,7 @@ class CommandTables(WebhookTables):
 
     def _is_held(self, command: Command, now_us: int) -> bool:
         """Whether it was put aside, and its pause is not over."""
-        letter = self.all_dead_letters.get((COMMANDS, command.id))
+        letter = self.all_dead_letters.get((COMMANDS, subject_of_command(command.key)))
         longest_us = commands.AGAIN_MAX_S * SECOND_US
         return letter is not None and now_us < min(letter.next_try_us, letter.last_us + longest_us)
 
@@ -140,38 +147,38 @@ class CommandTables(WebhookTables):
         return not command.parallel and any(
             c.device_num == command.device_num and c.num < command.num and not c.parallel
             for c in self._open()
-            if (COMMANDS, c.id) not in self.all_dead_letters
+            if (COMMANDS, subject_of_command(c.key)) not in self.all_dead_letters
         )
 
     def _due_again(self, work: str, subject: str, now_us: int) -> None:
         super()._due_again(work, subject, now_us)
-        command = self.all_commands.get(subject)
+        command = self.all_commands.get(command_key_of(subject))
         if work == COMMANDS and command is not None and command.next_try_us > now_us:
             self._try_at(command, now_us)
 
     def _is_gone(self, work: str, subject: str) -> bool:
         if work != COMMANDS:
             return super()._is_gone(work, subject)
-        command = self.all_commands.get(subject)
+        command = self.all_commands.get(command_key_of(subject))
         return command is None or command.state not in OPEN
 
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
+    async def commands_sent(self, sent: Sequence[tuple[CommandKey, int]]) -> dict[CommandKey, int]:
         await self._cross()
         versions = {}
-        for command_id, at_us in sent:
-            command = self.all_commands.get(command_id)
+        for key, at_us in sent:
+            command = self.all_commands.get(key)
             if command is not None and command.state == commands.QUEUED:
                 noted = commands.noted_as_sent(command, at_us, command.version + 1)
-                self.all_commands[command_id] = noted
-                versions[command_id] = noted.version
+                self.all_commands[key] = noted
+                versions[key] = noted.version
             elif command is not None and (command.state, command.sent_us) == (commands.SENT, at_us):
-                versions[command_id] = command.version  # the answer to this very note was lost
+                versions[key] = command.version  # the answer to this very note was lost
         return versions
 
-    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
+    async def commands_unsent(self, again: Sequence[tuple[CommandKey, int]]) -> None:
         await self._cross()
-        for command_id, next_us in again:
-            command = self.all_commands.get(command_id)
+        for key, next_us in again:
+            command = self.all_commands.get(key)
             if command is not None and command.state in OPEN:
                 self._try_at(command, next_us)
 
@@ -184,14 +191,14 @@ class CommandTables(WebhookTables):
 
     def _try_at(self, command: Command, at_us: int) -> None:
         next_us = min(at_us, command.expires_us)
-        self.all_commands[command.id] = msgspec.structs.replace(command, next_try_us=next_us)
+        self.all_commands[command.key] = msgspec.structs.replace(command, next_try_us=next_us)
 
     def _settle(self, changed: Sequence[Command], now_us: int) -> Progress:
         """Store changed commands, and what follows: occurrences, commands that waited for them, and
         events for webhooks."""
         for command in changed:
-            payload = self.all_commands[command.id].payload  # is never written
-            self.all_commands[command.id] = msgspec.structs.replace(command, payload=payload)
+            payload = self.all_commands[command.key].payload  # is never written
+            self.all_commands[command.key] = msgspec.structs.replace(command, payload=payload)
         over = {c.device_num for c in changed if c.state not in OPEN and not c.parallel}
         for command in self._open():
             waited = command.device_num in over and not command.attempts
@@ -204,11 +211,11 @@ class CommandTables(WebhookTables):
     def _follow(self, changed: Sequence[Command]) -> tuple[Occurrence, ...]:
         if not changed:
             return ()
-        by_id = {command.id: command for command in changed}
+        by_key = {command.key: command for command in changed}
         occurrences = [
-            followed(occurrence, by_id[occurrence.command_id])
+            followed(occurrence, by_key[key])
             for occurrence in self.all_occurrences.values()
-            if occurrence.command_id in by_id
+            if (key := occurrence.command_key) in by_key
         ]
         for occurrence in occurrences:
             self.all_occurrences[occurrence.id] = occurrence
@@ -217,7 +224,7 @@ class CommandTables(WebhookTables):
     def _check_acks(self, acks: Sequence[AckChange]) -> None:
         """Raises `Unstorable` if an answer cannot be applied to its command."""
         for ack in acks:
-            mine = self.all_commands.get(ack.command_id)
+            mine = self.all_commands.get(ack.command_key)
             if mine is not None and mine.device_num == ack.device_num:
                 changed = computed(_acked, self._as_far_as_readable(mine), ack.ack)
                 if isinstance(changed, Exception):
@@ -228,15 +235,15 @@ class CommandTables(WebhookTables):
     ) -> tuple[Progress, tuple[AckChange, ...]]:
         """Devices' answers to commands; `done`: they were written before, and the answer was
         lost."""
-        changed: dict[str, Command] = {}
+        changed: dict[CommandKey, Command] = {}
         unknown = []
         for ack in acks:
-            mine = changed.get(ack.command_id) or self.all_commands.get(ack.command_id)
+            mine = changed.get(ack.command_key) or self.all_commands.get(ack.command_key)
             if mine is None or mine.device_num != ack.device_num:
                 unknown.append(ack)
             else:
                 mine = self._as_far_as_readable(mine)
-                changed[mine.id] = mine if done else commands.acked(mine, ack.ack)
+                changed[mine.key] = mine if done else commands.acked(mine, ack.ack)
         if done:
             return Progress(commands=tuple(changed.values()), told=True), tuple(unknown)
         now_us = max((ack.otherwise.received_us for ack in acks), default=0)
@@ -245,7 +252,7 @@ class CommandTables(WebhookTables):
     def _drop_commands(self, device_num: int) -> None:
         """The device is deleted."""
         for command in [c for c in self.all_commands.values() if c.device_num == device_num]:
-            del self.all_commands[command.id]
+            del self.all_commands[command.key]
 
 
 def _without_payload(command: Command) -> Command:

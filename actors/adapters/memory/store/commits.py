@@ -14,6 +14,7 @@ from actors.adapters.memory.store.rules import check_storable
 from actors.ports.lead import Lead
 from actors.ports.store import Batch, Committed
 from actors.runtime.clock import WallClock
+from protocol.device.commands import CommandKey
 from protocol.device.values import Value
 from protocol.errors import Fenced, Unavailable, Unstorable
 from protocol.records import (
@@ -106,10 +107,10 @@ class CommitTables(DeviceTables):
         self._catch_up()
         return self._commits.get(name)
 
-    def is_locked(self, command_id: str) -> bool:
+    def is_locked(self, key: CommandKey) -> bool:
         """Whether a running commit has locked the command, so that nobody else can change it."""
         running = [ack for each in self._running.values() for ack in _acks(each.batch)]
-        return any(ack.command_id == command_id for ack in running)
+        return any(ack.command_key == key for ack in running)
 
     def _catch_up(self) -> None:
         """Apply what the server has finished by now, in that order."""

@@ -48,7 +48,7 @@ class ScheduleTables(CommandTables, MediaTables):
         before_us = now_us - commands.KEPT_DAYS * day_us
         for command in [c for c in self.all_commands.values() if c.created_us < before_us]:
             if command.state not in commands.OPEN:
-                del self.all_commands[command.id]
+                del self.all_commands[command.key]
         before_us = now_us - KEPT_DAYS * day_us
         for occurrence in [o for o in self.all_occurrences.values() if o.due_us < before_us]:
             if occurrence.state != PENDING:

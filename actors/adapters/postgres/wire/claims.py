@@ -56,8 +56,8 @@ async def each_apart(
     """`one(key, row)` for each row; a failure is rolled back and put aside.
 
     Args:
-        keys: of rows that this transaction has locked: `num`, `id`, `user_id`, and what `one`
-        needs.
+        keys: of rows that this transaction has locked: `num`, `id` (the subject of a letter),
+        `user_id`, and what `one` needs.
         instead: what can be done with a row that failed; it returns None if that is nothing.
 
     Raises:

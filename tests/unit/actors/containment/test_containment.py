@@ -19,7 +19,7 @@ from actors.ports.broker import Publication
 from actors.ports.webhooks import ClaimedDeliveries, Wanted
 from actors.runtime.supervisor import Supervisor
 from protocol.device import commands
-from protocol.device.commands import Command
+from protocol.device.commands import Command, CommandKey
 from protocol.errors import Unavailable
 from protocol.webhook.deliveries import ClaimedDelivery, Outcome, WebhookDelivery
 from tests.conftest import Logs
@@ -181,14 +181,14 @@ class Outbox(MemoryStore):
     def __init__(self) -> None:
         super().__init__(ManualClock())
         self.sent: list[str] = []
-        self.unsent: list[tuple[str, int]] = []
+        self.unsent: list[tuple[CommandKey, int]] = []
 
-    async def commands_sent(self, sent: Sequence[tuple[str, int]]) -> dict[str, int]:
+    async def commands_sent(self, sent: Sequence[tuple[CommandKey, int]]) -> dict[CommandKey, int]:
         await trio.lowlevel.checkpoint()
-        self.sent += [command_id for command_id, _ in sent]
+        self.sent += [command_id for (_, command_id), _ in sent]
         return {}
 
-    async def commands_unsent(self, again: Sequence[tuple[str, int]]) -> None:
+    async def commands_unsent(self, again: Sequence[tuple[CommandKey, int]]) -> None:
         await trio.lowlevel.checkpoint()
         self.unsent += again
 
@@ -229,10 +229,10 @@ async def test_a_command_that_cannot_be_sent_is_put_aside_and_the_others_go_out(
     assert {topic.split("/")[3] for topic in broker.taken} == {f"d{n}" for n in range(9)} - {"d3"}
     assert len(store.sent) == 20 * 8
     (letter,) = await store.dead_letters(10, None)
-    assert (letter.work, letter.subject) == ("commands", some_command(3).id)
+    assert (letter.work, letter.subject) == ("commands", f"{USER}/{some_command(3).id}")
     assert letter.user_id == USER
     assert letter.attempts == 20
-    assert {command_id for command_id, _ in store.unsent} == {some_command(3).id}
+    assert {key for key, _ in store.unsent} == {some_command(3).key}
     assert all(next_us > NOW for _, next_us in store.unsent)
     assert command_outbox.room == room  # it leaks nothing
 

@@ -13,6 +13,7 @@ from actors.due.commands import QUEUE_MAX, CommandOutbox
 from protocol.device import commands
 from protocol.device.commands import Command
 from tests.unit.actors.containment.test_containment import Outbox, Publishing, some_command
+from tests.unit.makers import OTHER_USER
 
 
 class Logins(NoLogins):
@@ -96,3 +97,15 @@ async def test_one_more_than_there_is_room_for_is_claimed_again(
     assert scene.outbox.room == 0
     await trio.sleep(10)
     assert len(scene.taken) == QUEUE_MAX
+
+
+async def test_commands_of_two_users_with_the_same_id_are_both_published_and_noted(
+    autojump_clock: Any, nursery: trio.Nursery
+) -> None:
+    scene = Scene(nursery, Logins(lambda client_id: 0))
+    others = msgspec.structs.replace(some_command(1), user_id=OTHER_USER, device_code="d2")
+    scene.outbox.send([some_command(1), others])
+    await trio.sleep(1)
+    assert sorted(scene.taken) == ["d1", "d2"]
+    assert scene.store.sent == [others.id, others.id]
+    assert scene.outbox.in_flight == 0

@@ -80,6 +80,14 @@ async def ask(site: Site, operation: Operation, ids: dict[str, str]) -> tuple[in
     return answer.status_code, await answer.get_json()
 
 
+async def be_bob(site: Site) -> None:
+    """Somebody else is signed in from now on."""
+    bob = {**ACCOUNT, "email": "bob@example.org"}
+    await site.post("/users", bob)
+    _, token = await site.post("/login/access-token", bob)
+    site.headers = {"x-auth-token": token["access_token"]}
+
+
 async def test_nobody_gets_anything(site: Site) -> None:
     ids = await ids_of_ada(site)
     site.headers = {}
@@ -91,9 +99,7 @@ async def test_nobody_gets_anything(site: Site) -> None:
 async def test_somebody_else_finds_nothing_and_changes_nothing(site: Site) -> None:
     ids = await ids_of_ada(site)
     ada = site.headers
-    await site.post("/users", {**ACCOUNT, "email": "bob@example.org"})
-    _, token = await site.post("/login/access-token", {**ACCOUNT, "email": "bob@example.org"})
-    site.headers = {"x-auth-token": token["access_token"]}
+    await be_bob(site)
     asked = [each for each in OPERATIONS.values() if "<" in each.path]
     assert len(asked) > 30
     for operation in asked:
@@ -106,3 +112,24 @@ async def test_somebody_else_finds_nothing_and_changes_nothing(site: Site) -> No
     for operation in shown:
         status, _ = await ask(site, operation, ids)
         assert status == 200, f"{operation.path} is not as it was"
+
+
+async def test_a_commands_id_tells_nobody_that_another_user_has_it(site: Site) -> None:
+    chosen = {"type": "beep", "id": "3f0a8c1e-58d4-4d34-9f0e-6a7b5c4d3e2f"}
+
+    async def sent(code: str) -> tuple[int, Any]:
+        device = await site.device(code)
+        return await site.post(f"/devices/{device['id']}/commands", chosen)
+
+    status, first = await sent("d1")
+    assert status == 201
+    status, problem = await sent("d2")
+    assert (status, problem["code"]) == (409, "id_used")
+    await be_bob(site)
+    status, made = await sent("d1")
+    assert (status, made["id"]) == (201, first["id"])
+    path = f"/commands/{made['id']}"
+    assert (await site.call("DELETE", path))[0] == 204
+    assert (await site.call("DELETE", path))[0] == 409
+    await site.sign_in()
+    assert (await site.call("GET", path))[1]["state"] in ("queued", "sent")
