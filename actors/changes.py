@@ -24,7 +24,7 @@ from actors.due.scheduler import Scheduler
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.writer import Writer
 from actors.ports.logins import Logins
-from actors.ports.people import Entries
+from actors.ports.people import AccountChange
 from actors.ports.store import Store
 from actors.user.mqtt_relay import MqttRelay
 from actors.user.registry import Users
@@ -40,7 +40,6 @@ from protocol.events import (
 )
 from protocol.people.access import OwnSecrets
 from protocol.people.people import AuditEntry
-from protocol.people.user import User
 from protocol.records import Device, Feed, MqttLogin
 from protocol.schedule.schedules import Schedule
 from protocol.webhook.deliveries import News, Webhook, WebhookDelivery
@@ -154,19 +153,16 @@ class Changes:
 
     # Accounts
 
-    async def change_account(
-        self, user: User, *, known: int, sign_out: bool, revoke: bool, entries: Entries
-    ) -> OwnSecrets:
+    async def change_account(self, change: AccountChange) -> OwnSecrets:
         """See `PeopleStore.update_user`. What was revoked is disconnected."""
-        secrets = await self._store.update_user(
-            user, known=known, sign_out=sign_out, revoke=revoke, entries=entries
-        )
-        self._sessions.changed(user.id, signed_out=sign_out)
-        if revoke:
+        secrets = await self._store.update_user(change)
+        user_id = change.user.id
+        self._sessions.changed(user_id, signed_out=change.sign_out)
+        if change.revoke:
             for key_id in secrets.key_ids:
                 self._sessions.invalidate(key_id)
             if secrets.listener is not None:
-                self._mqtt_relay.changed(user.id)
+                self._mqtt_relay.changed(user_id)
                 await self._session_sweep.listener_deleted(secrets.listener)
         return secrets
 

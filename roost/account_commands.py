@@ -15,6 +15,7 @@ from actors.adapters.postgres.store import PostgresStore
 from actors.adapters.system.clocks import SystemClock
 from actors.erasure import Eraser, StoreOnly
 from actors.media import library
+from actors.ports.people import AccountChange
 from protocol.dead_letters import ERASURES
 from protocol.errors import SettingsError, Unavailable
 from protocol.people.passwords import normal
@@ -66,8 +67,10 @@ def sign_out_user(
 
     async def work(store: PostgresStore, user: User) -> None:
         entry = _entry(user, "signed_out")
-        known = user.revision
-        await store.update_user(user, known=known, sign_out=True, entries=lambda secrets: [entry])
+        change = AccountChange(
+            user=user, known=user.revision, sign_out=True, entries=lambda secrets: [entry]
+        )
+        await store.update_user(change)
         print("signed out")
 
     _with_user(email, database_url, data_dir, work)

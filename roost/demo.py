@@ -15,6 +15,7 @@ import trio
 from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.device import open_devices
 from actors.adapters.system.clocks import Argon2Hasher
+from actors.ports.people import AccountChange
 from actors.service import Service
 from protocol import codec
 from protocol.device.topics import prefix
@@ -119,7 +120,8 @@ async def _make_user(service: Service, known: User | None) -> Demo:
     password = service.ids.secret()
     hashed = await Argon2Hasher().hash(password)
     if known is not None:  # its password is lost with demo.json: set a new one
-        await service.store.update_user(msgspec.structs.replace(known, password_hash=hashed))
+        changed = msgspec.structs.replace(known, password_hash=hashed)
+        await service.store.update_user(AccountChange(user=changed))
         return Demo(password, known.id)
     user = User(
         id=service.ids.uuid(),

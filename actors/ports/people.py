@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
+import msgspec
+
 from protocol.people.access import OwnSecrets
 from protocol.people.people import AuditEntry, Session
 from protocol.people.user import User
@@ -12,6 +14,23 @@ Entries = Callable[[OwnSecrets], Iterable[AuditEntry]]
 
 def no_entries(secrets: OwnSecrets) -> Iterable[AuditEntry]:
     return ()
+
+
+class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A user as it is to be, and what belongs to the change.
+
+    Attributes:
+        known: the revision that the caller has read; None for whichever there is.
+        sign_out: end every session and every link for a new password.
+        revoke: delete the API keys and the listener.
+        entries: what the audit log says, given what there is beside sessions.
+    """
+
+    user: User
+    known: int | None = None
+    sign_out: bool = False
+    revoke: bool = False
+    entries: Entries = no_entries
 
 
 class PeopleStore(Protocol):
@@ -31,22 +50,8 @@ class PeopleStore(Protocol):
 
     async def user(self, user_id: str) -> User | None: ...
 
-    async def update_user(
-        self,
-        user: User,
-        *,
-        known: int | None = None,
-        sign_out: bool = False,
-        revoke: bool = False,
-        entries: Entries = no_entries,
-    ) -> OwnSecrets:
+    async def update_user(self, change: AccountChange) -> OwnSecrets:
         """Change a user, and what belongs to the change, all or nothing.
-
-        Args:
-            known: the revision that the caller has read.
-            sign_out: end every session and every link for a new password.
-            revoke: delete the API keys and the listener.
-            entries: what the audit log says, given what there is beside sessions.
 
         Returns: the API keys and the listener, whether revoked or not.
 

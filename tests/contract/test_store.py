@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from actors.adapters.memory.clocks import SeededIds
+from actors.ports.people import AccountChange
 from actors.ports.store import Batch, Committed, FeedPage, Store
 from protocol.device.alarms import Alarm
 from protocol.device.values import digest64
@@ -378,7 +379,7 @@ async def test_an_address_has_one_account_whatever_its_case(home: Home) -> None:
     assert user is not None and user.id == USER
     bob = some_user(OTHER_USER, "ada@example.org")
     with refused("account_exists"):
-        await home.store.update_user(bob)
+        await home.store.update_user(AccountChange(user=bob))
     assert await home.store.user_by_email("nobody@example.org") is None
     assert await home.store.user(DEVICE) is None
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import trio
 
+from actors.ports.people import AccountChange
 from protocol.people.access import KEY_NETWORKS_MAX, KEYS_MAX, ApiKey
 from protocol.rest.listing import API_KEYS
 from tests.contract.refused import refused
@@ -62,9 +63,13 @@ async def test_whatever_ends_sessions_ends_links_for_a_new_password(home: Home) 
     user = await known(home, USER)
     await home.store.add_reset(b"a" * 32, USER, NOW + SECOND)
     await home.store.add_reset(b"o" * 32, OTHER_USER, NOW + SECOND)
-    await home.store.update_user(msgspec.structs.replace(user, full_name="Ada L."))
+    await home.store.update_user(
+        AccountChange(user=msgspec.structs.replace(user, full_name="Ada L."))
+    )
     assert await home.store.reset_user(b"a" * 32, NOW) is not None
-    await home.store.update_user(msgspec.structs.replace(user, email="a@x.org"), sign_out=True)
+    await home.store.update_user(
+        AccountChange(user=msgspec.structs.replace(user, email="a@x.org"), sign_out=True)
+    )
     assert await home.store.reset_user(b"a" * 32, NOW) is None
     assert await home.store.reset_user(b"o" * 32, NOW) == await known(home, OTHER_USER)
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import trio
 
+from actors.ports.people import AccountChange
 from protocol.errors import Outdated
 from protocol.people.access import OwnSecrets
 from protocol.people.people import AuditEntry
@@ -41,13 +42,13 @@ async def test_what_has_a_secret_of_its_own_is_revoked_with_the_change(home: Hom
     async with trio.open_nursery() as nursery:
         nursery.start_soon(home.store.follow_people, heard.append, begun.set, 5.0)
         await begun.wait()
-        found = await home.store.update_user(user, revoke=True, entries=said)
+        found = await home.store.update_user(AccountChange(user=user, revoke=True, entries=said))
         await heard_all(heard, {*secrets.key_ids, USER})
         nursery.cancel_scope.cancel()
     assert (set(found.key_ids), found.listener) == (set(secrets.key_ids), secrets.listener)
     (entry,) = await items(home.store, AUDIT, USER, 10)
     assert entry.subject == "3 keys"
-    assert await home.store.update_user(user, revoke=True) == OwnSecrets()
+    assert await home.store.update_user(AccountChange(user=user, revoke=True)) == OwnSecrets()
     assert await home.store.listener(USER) is None
     assert await home.store.api_key(some_key(0).sha256) is None
     assert await home.store.api_key(some_key(9).sha256) is not None
@@ -69,7 +70,7 @@ def said(secrets: OwnSecrets) -> list[AuditEntry]:
 
 async def test_without_revoking_the_store_only_says_what_there_is(home: Home) -> None:
     secrets, user = await with_secrets(home), await known(home, USER)
-    found = await home.store.update_user(user, sign_out=True)
+    found = await home.store.update_user(AccountChange(user=user, sign_out=True))
     assert (set(found.key_ids), found.listener) == (set(secrets.key_ids), secrets.listener)
     assert await home.store.api_key(some_key(0).sha256) is not None
     assert await home.store.listener(USER) is not None
@@ -85,8 +86,14 @@ async def test_a_change_that_fails_leaves_everything_as_it_was(home: Home) -> No
 
     changed = msgspec.structs.replace(user, full_name="Other")
     with pytest.raises(KeyError):
-        await home.store.update_user(changed, sign_out=True, revoke=True, entries=fails)
+        await home.store.update_user(
+            AccountChange(user=changed, sign_out=True, revoke=True, entries=fails)
+        )
     with pytest.raises(Outdated):
-        await home.store.update_user(changed, known=user.revision + 1, sign_out=True, revoke=True)
+        await home.store.update_user(
+            AccountChange(user=changed, known=user.revision + 1, sign_out=True, revoke=True)
+        )
     assert await home.store.reset_user(b"a" * 32, NOW) == user
-    assert set((await home.store.update_user(user)).key_ids) == set(secrets.key_ids)
+    assert set((await home.store.update_user(AccountChange(user=user))).key_ids) == set(
+        secrets.key_ids
+    )

@@ -10,6 +10,7 @@ import trio
 
 from actors.adapters.postgres.erasure import UNREFERENCED
 from actors.adapters.postgres.views import role_of
+from actors.ports.people import AccountChange
 from actors.ports.webhooks import Wanted
 from protocol.dead_letters import ERASURES
 from protocol.people.people import AuditEntry
@@ -160,7 +161,7 @@ async def test_nothing_that_is_due_for_a_disabled_user_is_claimed(home: Home) ->
 async def test_a_change_that_was_read_before_does_not_enable_again(home: Home) -> None:
     read = await known(home, USER)
     await home.store.disable_user(USER, NOW)
-    await home.store.update_user(read)
+    await home.store.update_user(AccountChange(user=read))
     assert (await known(home, USER)).disabled_us == NOW
 
 

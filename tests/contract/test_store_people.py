@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import trio
 
+from actors.ports.people import AccountChange
 from protocol.people.people import SESSIONS_MAX, AuditEntry, Session
 from protocol.people.user import User
 from protocol.rest.listing import AUDIT, SESSIONS
@@ -87,10 +88,12 @@ async def test_a_new_password_ends_all_sessions_of_its_user_only(home: Home) -> 
     await signed_in(home, 1)
     stranger = await signed_in(home, 2, user_id=OTHER_USER)
     ada = await known(home, USER)
-    await home.store.update_user(msgspec.structs.replace(ada, full_name="Ada L."))
+    await home.store.update_user(
+        AccountChange(user=msgspec.structs.replace(ada, full_name="Ada L."))
+    )
     assert len(await items(home.store, SESSIONS, USER, 10)) == 1
     changed = msgspec.structs.replace(ada, password_hash="new")
-    await home.store.update_user(changed, sign_out=True)
+    await home.store.update_user(AccountChange(user=changed, sign_out=True))
     assert await items(home.store, SESSIONS, USER, 10) == []
     assert await home.store.session(stranger.id) is not None
     assert await home.store.user(USER) == msgspec.structs.replace(changed, revision=3)
@@ -142,7 +145,7 @@ async def test_what_ends_and_changes_is_told_to_who_follows(home: Home) -> None:
         await home.store.delete_sessions(USER, [first.id])
         await heard_all(heard, {first.id})
         ada = await known(home, USER)
-        await home.store.update_user(ada, sign_out=True)
+        await home.store.update_user(AccountChange(user=ada, sign_out=True))
         await heard_all(heard, {first.id, id_of(2), USER})
         await signed_in(home, 3)
         for n in range(4, 4 + SESSIONS_MAX):
@@ -187,6 +190,8 @@ async def test_the_audit_log_is_a_users_own_newest_first(home: Home) -> None:
 
 async def test_two_accounts_never_share_an_address(home: Home) -> None:
     other = msgspec.structs.replace(some_user(OTHER_USER), email="x@example.org")
-    await home.store.update_user(other)
+    await home.store.update_user(AccountChange(user=other))
     with refused("account_exists"):
-        await home.store.update_user(msgspec.structs.replace(some_user(), email="X@example.org"))
+        await home.store.update_user(
+            AccountChange(user=msgspec.structs.replace(some_user(), email="X@example.org"))
+        )

@@ -7,6 +7,7 @@ activity log and a mail to the address before the change tell what remains.
 
 from collections.abc import Iterator
 
+from actors.ports.people import AccountChange
 from protocol.people.access import OwnSecrets
 from protocol.people.people import Action, AuditEntry
 from protocol.people.user import User
@@ -45,9 +46,14 @@ async def change_account(call: Call, before: User, after: User, *, revoke: bool)
             said = _remains(secrets, addresses, revoke=revoke)
             yield entry_of(call, before.id, action, said)
 
-    secrets = await call.service.changes.change_account(
-        after, known=before.revision, sign_out=bool(what), revoke=revoke, entries=entries
+    change = AccountChange(
+        user=after,
+        known=before.revision,
+        sign_out=bool(what),
+        revoke=revoke,
+        entries=entries,
     )
+    secrets = await call.service.changes.change_account(change)
     if what:
         _tell(call, before, after, _rest(secrets, revoke=revoke))
     return bool(what)

@@ -8,37 +8,29 @@ from actors.adapters.postgres.people import CHANNEL, add_audit, taken
 from actors.adapters.postgres.tables import USERS
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.pool import PooledCalls
-from actors.ports.people import Entries, no_entries
+from actors.ports.people import AccountChange
 from protocol.people.access import OwnSecrets
-from protocol.people.user import User
 
 OF_USER = "WHERE user_id = $1::text::uuid"
 
 
-async def update_user(
-    connection: Any,
-    user: User,
-    *,
-    known: int | None,
-    sign_out: bool,
-    revoke: bool,
-    entries: Entries,
-) -> OwnSecrets:
+async def update_user(connection: Any, change: AccountChange) -> OwnSecrets:
+    user = change.user
     async with connection.transaction():
         try:
-            await revise(connection, USERS, user, known)
+            await revise(connection, USERS, user, change.known)
         except asyncpg.UniqueViolationError as error:
             raise taken(error) from None
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, user.id)
-        if sign_out:
+        if change.sign_out:
             await connection.fetch(
                 f"DELETE FROM sessions {OF_USER} RETURNING pg_notify($2, id::text)",
                 user.id,
                 CHANNEL,
             )
             await connection.execute(f"DELETE FROM password_resets {OF_USER}", user.id)
-        secrets = await (_revoke if revoke else _secrets)(connection, user.id)
-        for entry in entries(secrets):
+        secrets = await (_revoke if change.revoke else _secrets)(connection, user.id)
+        for entry in change.entries(secrets):
             await add_audit(connection, entry)
     return secrets
 
@@ -64,23 +56,5 @@ async def _revoke(connection: Any, user_id: str) -> OwnSecrets:
 class AccountCalls(PooledCalls):
     """See `actors.ports.people.PeopleStore.update_user`."""
 
-    async def update_user(
-        self,
-        user: User,
-        *,
-        known: int | None = None,
-        sign_out: bool = False,
-        revoke: bool = False,
-        entries: Entries = no_entries,
-    ) -> OwnSecrets:
-        async def unit(connection: Any) -> OwnSecrets:
-            return await update_user(
-                connection,
-                user,
-                known=known,
-                sign_out=sign_out,
-                revoke=revoke,
-                entries=entries,
-            )
-
-        return await self._work(unit)
+    async def update_user(self, change: AccountChange) -> OwnSecrets:
+        return await self._work(update_user, change)

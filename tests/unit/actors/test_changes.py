@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from actors.changes import Changes
-from actors.ports.people import no_entries
+from actors.ports.people import AccountChange
 from protocol.errors import Conflict, Outdated, Unavailable
 from protocol.people.access import OwnSecrets
 from protocol.people.user import User
@@ -156,9 +156,8 @@ async def test_what_is_revoked_is_disconnected_after_the_change() -> None:
     everybody.all.store.update_user.return_value = OwnSecrets(("k",), "listener-1")
     for revoke in (True, False):
         everybody.all.reset_mock()
-        await everybody.changes.change_account(
-            user, known=1, sign_out=True, revoke=revoke, entries=no_entries
-        )
+        change = AccountChange(user=user, known=1, sign_out=True, revoke=revoke)
+        await everybody.changes.change_account(change)
         assert everybody.heard == [
             "store.update_user",
             "sessions.changed",

@@ -4,39 +4,31 @@ import msgspec
 
 from actors.adapters.memory.store.listeners import ListenerTables
 from actors.adapters.memory.store.rules import revised
-from actors.ports.people import Entries, no_entries
+from actors.ports.people import AccountChange
 from protocol.people.access import OwnSecrets
-from protocol.people.user import User
 
 
 class AccountTables(ListenerTables):
     """See `actors.ports.people.PeopleStore.update_user`."""
 
-    async def update_user(
-        self,
-        user: User,
-        *,
-        known: int | None = None,
-        sign_out: bool = False,
-        revoke: bool = False,
-        entries: Entries = no_entries,
-    ) -> OwnSecrets:
+    async def update_user(self, change: AccountChange) -> OwnSecrets:
         await self._cross()
+        user = change.user
         self._check_unique(user)
         before = self._users[user.id]
-        revision = revised(before.revision, known)
+        revision = revised(before.revision, change.known)
         secrets = self._own_secrets(user.id)
-        noted = list(entries(secrets))
+        noted = list(change.entries(secrets))
         self._users[user.id] = msgspec.structs.replace(
             user,
             revision=revision,
             disabled_us=before.disabled_us,
             erasing_us=before.erasing_us,
         )
-        if sign_out:
+        if change.sign_out:
             self._end([s.id for s in self.all_sessions.values() if s.user_id == user.id])
             self._end_resets(user.id)
-        if revoke:
+        if change.revoke:
             for key_id in secrets.key_ids:
                 del self._keys[key_id]
                 self._tell(key_id)

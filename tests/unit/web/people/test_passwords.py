@@ -6,6 +6,7 @@ from importlib import resources
 import msgspec
 import pytest
 
+from actors.ports.people import AccountChange
 from protocol.errors import Invalid
 from protocol.people.passwords import COMMON, check_new
 from tests.unit.site import ACCOUNT, Site
@@ -59,9 +60,8 @@ async def test_a_password_that_was_hashed_as_typed_is_still_good(site: Site) -> 
     user = await site.service.store.user_by_email(EMAIL)
     assert user is not None
     typed = forms(PASSWORD)[1]
-    await site.service.store.update_user(
-        msgspec.structs.replace(user, password_hash=f"plain:{typed}")
-    )
+    changed = msgspec.structs.replace(user, password_hash=f"plain:{typed}")
+    await site.service.store.update_user(AccountChange(user=changed))
     sent = {"email": EMAIL, "password": typed}
     assert (await site.post("/login/access-token", sent))[0] == 200
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 
+from actors.ports.people import AccountChange
 from protocol.people.access import kept_of
 from protocol.people.people import Session
 from protocol.people.totp import PERIOD_US, code_at
@@ -232,7 +233,7 @@ async def test_a_change_that_has_to_be_made_again_asks_for_one_code(
         found = await real(user_id)
         if calls == 1:
             assert found is not None
-            await store.update_user(found)
+            await store.update_user(AccountChange(user=found))
         return found
 
     monkeypatch.setattr(store, "user", older)
