@@ -129,6 +129,7 @@ async def _make_user(service: Service, known: User | None) -> Demo:
         full_name="Demo",
         password_hash=hashed,
         created_us=service.clock.now_us(),
+        email_verified_us=service.clock.now_us(),
     )
     await service.store.add_user(user)
     return Demo(password, user.id)

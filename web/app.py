@@ -57,6 +57,7 @@ from web.people import (
     resetting,
     second_factor,
     sessions,
+    verifying,
     zalo,
 )
 from web.people.hashing import Hashing
@@ -73,6 +74,7 @@ APIS = (
     sessions.api,
     api_keys.api,
     resetting.api,
+    verifying.api,
     listeners.api,
     zalo.api,
     devices.api,

@@ -1,4 +1,4 @@
-"""The store's part for API keys and password reset links."""
+"""The store's part for API keys, and links that reset a password or confirm an address."""
 
 from typing import Protocol
 
@@ -31,4 +31,15 @@ class AccessStore(Protocol):
     async def reset_user(self, sha256: bytes, now_us: int) -> User | None:
         """The user of a valid link, who is not disabled. The link ends when the user is signed out
         (`update_user`)."""
+        ...
+
+    async def add_email_verification(
+        self, sha256: bytes, user_id: str, email: str, expires_us: int
+    ) -> None:
+        """A link that confirms this address; earlier ones of this user become invalid."""
+        ...
+
+    async def email_verification(self, sha256: bytes, now_us: int) -> tuple[User, str] | None:
+        """The user of a valid link, who is not disabled, and the address. The link ends when the
+        address is confirmed or is no longer wanted (`update_user`)."""
         ...

@@ -23,6 +23,8 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
         known: the revision that the caller has read; None for whichever there is.
         sign_out: end every session and every link for a new password.
         revoke: delete the API keys and the listener.
+        take_over: somebody else may have set up what is there. The second factor ends, and no
+        webhook is sent any more.
         entries: what the audit log says, given what there is beside sessions.
     """
 
@@ -30,6 +32,7 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     known: int | None = None
     sign_out: bool = False
     revoke: bool = False
+    take_over: bool = False
     entries: Entries = no_entries
 
 
@@ -51,7 +54,8 @@ class PeopleStore(Protocol):
     async def user(self, user_id: str) -> User | None: ...
 
     async def update_user(self, change: AccountChange) -> OwnSecrets:
-        """Change a user, and what belongs to the change, all or nothing.
+        """Change a user, and what belongs to the change, all or nothing. Links that confirm another
+        address than `User.unconfirmed` end.
 
         Returns: the API keys and the listener, whether revoked or not.
 

@@ -21,6 +21,9 @@ KEYS_MAX = 50
 # Networks from which a key was used, for the activity log.
 KEY_NETWORKS_MAX = 50
 RESET_S = 3600
+VERIFY_S = 24 * 3600
+# The token of a reset link that was mailed: whoever has it reads the mail of the address.
+MAILED = "mail."
 # A key's last use is stored at most this often.
 USED_EVERY_S = 60
 
@@ -79,6 +82,12 @@ class ApiKeyCreated(ApiKeyView, frozen=True, kw_only=True):
 
 class ResetAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Annotated[str, Meta(max_length=254)]
+
+
+class EmailToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`token`: from the link in the mail."""
+
+    token: Annotated[str, Meta(max_length=200)]
 
 
 class PasswordReset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

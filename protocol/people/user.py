@@ -7,6 +7,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. A user of another identity provider (`idp`) is known there as `subject`, and may
     have no email and no password here.
 
+    `email_verified_us`: since when the address is known to be the user's. `email_pending`: a new
+    address, which replaces `email` once its link was opened.
     `disabled_us`: since when nothing that belongs to it works, and nobody signs in. `erasing_us`:
     since when it is being erased; it is disabled as well.
     """
@@ -21,6 +23,14 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
     disabled_us: int | None = None
     erasing_us: int | None = None
+    email_verified_us: int | None = None
+    email_pending: str | None = None
+
+    @property
+    def unconfirmed(self) -> str | None:
+        """The address for which a link waits, or could."""
+        is_known = self.email_verified_us is not None
+        return self.email_pending or (None if is_known else self.email)
 
 
 class DisabledUser(msgspec.Struct, frozen=True, kw_only=True):

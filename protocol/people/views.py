@@ -30,7 +30,9 @@ class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new password or email needs `current_password`, and ends all sessions. `revoke`: it also
-    ends API keys and the read-only MQTT login."""
+    ends API keys and the read-only MQTT login.
+
+    Where mail is set up, a new email counts once the link in the mail to it was opened."""
 
     full_name: Name | UnsetType | None = UNSET
     email: Email | UnsetType = UNSET
@@ -62,17 +64,28 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class UserView(msgspec.Struct, frozen=True):
-    """`idp`: the identity provider; `roost` for a password."""
+    """`idp`: the identity provider; `roost` for a password. `email_pending`: a new address, which
+    replaces `email` once the link in the mail to it was opened."""
 
     id: str
     email: str | None
     full_name: str | None
     created_at: str
     idp: str
+    email_verified: bool
+    email_pending: str | None
 
 
 def user_view(user: User) -> UserView:
-    return UserView(user.id, user.email, user.full_name, format_us(user.created_us), user.idp)
+    return UserView(
+        id=user.id,
+        email=user.email,
+        full_name=user.full_name,
+        created_at=format_us(user.created_us),
+        idp=user.idp,
+        email_verified=user.email_verified_us is not None,
+        email_pending=user.email_pending,
+    )
 
 
 class AccountView(msgspec.Struct, frozen=True):

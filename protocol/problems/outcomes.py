@@ -65,4 +65,5 @@ TEXTS = {
     "log_email_login_revoked": "{before} to {after}; the MQTT login revoked",
     "log_email_login_left": "{before} to {after}; the MQTT login not revoked",
     "log_email_nothing_left": "{before} to {after}; there are no API keys and no MQTT login",
+    "log_email_change": "{before} to {after}",
 }

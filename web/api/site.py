@@ -17,7 +17,7 @@ async def show_site(call: Call) -> SiteView:
         zalo = ZaloSite(app_id=settings.zalo_app_id, permission_url=settings.zalo_permission_url)
     return SiteView(
         signup_open=settings.signup_open,
-        sends_mail=call.service.mailer is not None,
+        sends_mail=call.mails_links,
         zalo=zalo,
         mqtt_url=settings.mqtt_url,
         map_tiles_url=settings.map_tiles_url,

@@ -156,6 +156,11 @@ class Call:
         return self.settings.public_url
 
     @property
+    def mails_links(self) -> bool:
+        """Whether links can be mailed: mail is set up, and the public URL is known."""
+        return self.service.mailer is not None and self.settings.public_url is not None
+
+    @property
     def is_https(self) -> bool:
         """Whether the client speaks TLS, as far as it is known."""
         public = self.settings.public_url or ""

@@ -7,7 +7,7 @@ from protocol.device.commands import NewCommand
 from protocol.device.feed_views import FeedChange, NewFeed
 from protocol.device.listeners import NewListener
 from protocol.device.views import DeviceChange, NewDevice
-from protocol.people.access import NewApiKey, PasswordReset, ResetAsked
+from protocol.people.access import EmailToken, NewApiKey, PasswordReset, ResetAsked
 from protocol.people.second_factor import CodeSent, PasswordAgain
 from protocol.people.views import (
     AccountDeletion,
@@ -38,6 +38,7 @@ EXAMPLES: dict[Any, dict[str, Any]] = {
     AccountDeletion: {"password": "battery-staple"},
     ResetAsked: {"email": "grace@example.org"},
     PasswordReset: {"token": "token-of-the-link", "password": "battery-staple"},
+    EmailToken: {"token": "token-of-the-link"},
     NewApiKey: {"name": "backup script", "scope": "read", "expires_at": "2099-01-01T00:00:00Z"},
     NewListener: {"home_assistant": True},
     NewDevice: {"device_code": "shed-1", "name": "Garden shed", "offline_after_s": 600},

@@ -19,11 +19,12 @@ from web.http.operation import Auth, Condition, Form, Json
 from web.http.preconditions import check_match, tag
 from web.http.routing import Api
 from web.people.activity import note
-from web.people.codes import check_at_sign_in, check_second_factor, second_factor_of
+from web.people.codes import check_at_sign_in, check_second_factor
 from web.people.hashing import Who
 from web.people.known_browsers import browser_of
 from web.people.revoking import change_account
-from web.people.sign_in import account_of, begin_session
+from web.people.sign_in import account_of, begin_session, renew_cookie
+from web.people.verifying import send_link, verify_later, with_address
 
 api = Api("people")
 
@@ -122,7 +123,10 @@ async def _form(call: Call, kind: str) -> Mapping[str, str]:
     auth=Auth.PUBLIC,
 )
 async def sign_up(call: Call, body: NewUser) -> UserView:
-    """Create an account, unless sign-up is closed."""
+    """Create an account, unless sign-up is closed.
+
+    Where mail is set up, a mail asks to verify the address.
+    """
     if not call.settings.signup_open:
         raise Forbidden(Detail("sign_up_closed"))
     check_new(body.password)
@@ -135,6 +139,7 @@ async def sign_up(call: Call, body: NewUser) -> UserView:
         created_us=call.service.clock.now_us(),
     )
     await call.service.store.add_user(user)
+    await verify_later(call, user)
     return user_view(user)
 
 
@@ -160,6 +165,9 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     A new password or email ends all sessions, including this one, and all links for a new password;
     a browser that is signed in by cookie gets a new cookie with the response. Both ask for the code
     of a second factor.
+
+    Where mail is set up, a new email is `email_pending` until the link in the mail to it was
+    opened; the former one stays until then, and so do sessions. The former one again cancels that.
     """
     # Read the user again: it may have changed while the request body arrived.
     user = await call.service.store.user(call.user.id) or call.user
@@ -171,7 +179,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     if body.full_name is not UNSET:
         changed = msgspec.structs.replace(changed, full_name=body.full_name)
     if body.email is not UNSET:
-        changed = msgspec.structs.replace(changed, email=normal(str(body.email)))
+        changed = await with_address(call, changed, normal(str(body.email)))
     if body.password is not UNSET:
         check_new(str(body.password))
         hashed = await call.hashing.hash(str(body.password), _who_is_in(call))
@@ -179,11 +187,10 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     check_match(call, user.revision)
     if body.password is not UNSET or body.email is not UNSET:
         await check_second_factor(call)
-    signed_out = await change_account(call, user, changed, revoke=body.revoke)
-    if signed_out and call.principal.by_cookie:
-        factor_us = await second_factor_of(call, user)
-        begun = await begin_session(call, changed, changed.password_hash, factor_us)
-        call.headers.setlist("Set-Cookie", begun.headers.getlist("Set-Cookie"))
+    if await change_account(call, user, changed, revoke=body.revoke):
+        await renew_cookie(call, changed)
+    if call.mails_links and body.email is not UNSET and changed.email_pending is not None:
+        await send_link(call, changed)
     tag(call, user.revision + 1)
     return user_view(changed)
 

@@ -7,7 +7,7 @@ response to a request for a mail does not reveal whether the account exists.
 import msgspec
 
 from protocol.errors import Forbidden, Outdated, Unauthorized
-from protocol.people.access import PasswordReset, ResetAsked, kept_of
+from protocol.people.access import MAILED, PasswordReset, ResetAsked, kept_of
 from protocol.people.passwords import check_new, normal
 from protocol.problems.detail import Detail
 from web.http.context import Call
@@ -56,7 +56,7 @@ async def ask_for_reset(call: Call, body: ResetAsked) -> None:
         return
     await note(call, user.id, "password_reset_asked")
     link = await new_link(
-        call.service.store, call.service.ids, user, url, call.service.clock.now_us()
+        call.service.store, call.service.ids, user, url, call.service.clock.now_us(), is_mailed=True
     )
     send_later(call, mailer, user.email, SUBJECT, TEXT.format(link=link))
 
@@ -69,6 +69,10 @@ async def reset_password(call: Call, body: PasswordReset) -> None:
 
     All sessions end, and API keys and the read-only MQTT login are revoked unless `revoke` is
     false.
+
+    A mailed link also verifies the address. If it was not verified before, somebody else may have
+    signed up with it. So keys and the MQTT login end in any case, and so does the second factor;
+    webhooks are switched off.
     """
     check_new(body.password)
     # A hash takes a third of a second, so guesses at tokens are limited like sign-ins.
@@ -78,8 +82,14 @@ async def reset_password(call: Call, body: PasswordReset) -> None:
         if user is None:
             attempt.wrong()
             raise Unauthorized(NO_LINK)
-    changed = msgspec.structs.replace(user, password_hash=hashed)
+    changed = msgspec.structs.replace(user, password_hash=hashed, email_pending=None)
+    take_over = False
+    if body.token.startswith(MAILED) and user.email_verified_us is None:
+        changed = msgspec.structs.replace(changed, email_verified_us=call.service.clock.now_us())
+        take_over = True
     try:
-        await change_account(call, user, changed, revoke=body.revoke)
+        await change_account(
+            call, user, changed, revoke=body.revoke or take_over, take_over=take_over
+        )
     except Outdated:  # the account was changed at this very moment, perhaps with this link
         raise Unauthorized(NO_LINK) from None

@@ -29,11 +29,14 @@ RESET = 'set a new password with "Forgot password?" on the sign-in page, and rev
 ASK = "ask the administrator of your Roost for help at once."
 
 
-async def change_account(call: Call, before: User, after: User, *, revoke: bool) -> bool:
+async def change_account(
+    call: Call, before: User, after: User, *, revoke: bool, take_over: bool = False
+) -> bool:
     """Store the change; returns whether it ended all sessions: for a new password or address.
 
     Args:
         revoke: delete API keys and the read-only MQTT login as well.
+        take_over: see `AccountChange`.
 
     Raises:
         Conflict: another account has this email address.
@@ -45,12 +48,15 @@ async def change_account(call: Call, before: User, after: User, *, revoke: bool)
         for action, addresses in what.items():
             said = _remains(secrets, addresses, revoke=revoke)
             yield entry_of(call, before.id, action, said)
+        for action, beside in _beside(before, after).items():
+            yield entry_of(call, before.id, action, beside)
 
     change = AccountChange(
         user=after,
         known=before.revision,
         sign_out=bool(what),
         revoke=revoke,
+        take_over=take_over,
         entries=entries,
     )
     secrets = await call.service.changes.change_account(change)
@@ -99,6 +105,24 @@ def _remains(secrets: OwnSecrets, addresses: dict[str, str], *, revoke: bool) ->
     return Detail(code, **addresses, **({"keys": keys} if keys else {}))
 
 
+def _beside(before: User, after: User) -> dict[Action, str | Detail]:
+    """What signs nobody out."""
+    beside: dict[Action, str | Detail] = {}
+    if after.email_pending not in (None, before.email_pending):
+        beside["email_change_asked"] = Detail(
+            "log_email_change", before=str(before.email), after=str(after.email_pending)
+        )
+    elif before.email_pending not in (None, after.email_pending, after.email):
+        beside["email_change_cancelled"] = f"{before.email_pending}"
+    known, was_known = (
+        (after.email, after.email_verified_us),
+        (before.email, before.email_verified_us),
+    )
+    if known != was_known and after.email_verified_us is not None:
+        beside["email_verified"] = f"{after.email}"
+    return beside
+
+
 def _rest(secrets: OwnSecrets, *, revoke: bool) -> str:
     """For the mail: what has a secret of its own, and whether it was revoked."""
     keys = len(secrets.key_ids)
@@ -113,7 +137,8 @@ def _rest(secrets: OwnSecrets, *, revoke: bool) -> str:
 
 def _tell(call: Call, before: User, after: User, rest: str) -> None:
     mailer = call.service.mailer
-    if mailer is None or before.email is None:
+    # Nobody knows whose an address is that was never verified.
+    if mailer is None or before.email is None or before.email_verified_us is None:
         return
     subject, what, advice = PASSWORD_CHANGED, PASSWORD_CHANGED, RESET
     if after.email != before.email:

@@ -16,6 +16,7 @@ from web.http.agents import agent_of
 from web.http.auth import COOKIE
 from web.http.context import Call
 from web.people.activity import note
+from web.people.codes import second_factor_of
 from web.people.known_browsers import set_browser
 
 
@@ -78,6 +79,14 @@ async def begin_session(
     if user.email is not None:
         set_browser(call, response, user.email)
     return response
+
+
+async def renew_cookie(call: Call, user: User) -> None:
+    """A change ended all sessions: a browser that is signed in by cookie gets another one."""
+    if call.principal.by_cookie:
+        factor_us = await second_factor_of(call, user)
+        begun = await begin_session(call, user, user.password_hash, factor_us)
+        call.headers.setlist("Set-Cookie", begun.headers.getlist("Set-Cookie"))
 
 
 def set_cookie(call: Call, response: Response, token: str) -> None:

@@ -21,6 +21,9 @@ ADDRESS_TRIES, ADDRESS_EVERY_S = 100, 5.0
 CODE_TRIES, CODE_EVERY_S = 10, 900.0
 # New accounts per network, successful or not: each takes a third of a second of CPU time.
 SIGN_UPS, SIGN_UP_EVERY_S = 60, 5.0
+# Mails that verify an address: to one address, and at the request of one network.
+MAILS, MAIL_EVERY_S = 5, 600.0
+NETWORK_MAILS, NETWORK_MAIL_EVERY_S = 30, 60.0
 # Refused attempts at one account are in its activity log so often.
 TELL_EVERY_S = 600.0
 
@@ -48,6 +51,8 @@ class SignInLimits:
         self._addresses = Buckets(ADDRESS_TRIES, ADDRESS_EVERY_S)
         self._codes = Buckets(CODE_TRIES, CODE_EVERY_S)
         self._sign_ups = Buckets(SIGN_UPS, SIGN_UP_EVERY_S)
+        self._mails = Buckets(MAILS, MAIL_EVERY_S)
+        self._network_mails = Buckets(NETWORK_MAILS, NETWORK_MAIL_EVERY_S)
         self._told = Buckets(1, TELL_EVERY_S)
         self._places = Places()
 
@@ -60,6 +65,15 @@ class SignInLimits:
         wait_s = self._sign_ups.take(network_of(address))
         if wait_s:
             raise TooMany(Detail("too_many_accounts"), retry_after_s=math.ceil(wait_s))
+
+    def verification(self, email: str, address: str) -> None:
+        """Count a mail that verifies this address. Raises `TooMany`."""
+        keys = [
+            (self._mails, email.lower()[:254]),
+            (self._network_mails, network_of(address)),
+        ]
+        with self._trying(keys, Detail("too_many_mails")) as attempt:
+            attempt.wrong()
 
     def who(self, address: str, email: str | None = None, browser: str | None = None) -> Who:
         """Whose turn a password hash takes: that of a known browser, an account's in a known

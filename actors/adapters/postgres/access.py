@@ -1,4 +1,4 @@
-"""API keys, and password reset links."""
+"""API keys, and links that reset a password or confirm an address."""
 
 from typing import Any
 
@@ -86,6 +86,36 @@ async def reset_user(connection: Any, sha256: bytes, now_us: int) -> User | None
     return None if row is None else USERS.record(row)
 
 
+async def add_email_verification(
+    connection: Any, sha256: bytes, user_id: str, email: str, expires_us: int
+) -> None:
+    async with connection.transaction():
+        await connection.execute(
+            "DELETE FROM email_verifications WHERE user_id = $1::text::uuid", user_id
+        )
+        await connection.execute(
+            "INSERT INTO email_verifications (sha256, user_id, email, expires_at)"
+            " VALUES ($1, $2::text::uuid, $3, $4)",
+            sha256,
+            user_id,
+            email,
+            expires_us,
+        )
+
+
+async def email_verification(
+    connection: Any, sha256: bytes, now_us: int
+) -> tuple[User, str] | None:
+    row = await connection.fetchrow(
+        f"SELECT {USERS.selected}, v.email AS confirmed"
+        " FROM email_verifications v JOIN users u ON u.id = v.user_id"
+        " WHERE v.sha256 = $1 AND v.expires_at > $2 AND u.disabled_at IS NULL",
+        sha256,
+        now_us,
+    )
+    return None if row is None else (USERS.record(row), row["confirmed"])
+
+
 class AccessCalls(PooledCalls):
     """See `actors.ports.access.AccessStore`."""
 
@@ -106,3 +136,11 @@ class AccessCalls(PooledCalls):
 
     async def reset_user(self, sha256: bytes, now_us: int) -> User | None:
         return await self._work(reset_user, sha256, now_us)
+
+    async def add_email_verification(
+        self, sha256: bytes, user_id: str, email: str, expires_us: int
+    ) -> None:
+        await self._work(add_email_verification, sha256, user_id, email, expires_us)
+
+    async def email_verification(self, sha256: bytes, now_us: int) -> tuple[User, str] | None:
+        return await self._work(email_verification, sha256, now_us)

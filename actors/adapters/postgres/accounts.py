@@ -29,6 +29,16 @@ async def update_user(connection: Any, change: AccountChange) -> OwnSecrets:
                 CHANNEL,
             )
             await connection.execute(f"DELETE FROM password_resets {OF_USER}", user.id)
+        await connection.execute(
+            f"DELETE FROM email_verifications {OF_USER} AND email IS DISTINCT FROM $2",
+            user.id,
+            user.unconfirmed,
+        )
+        if change.take_over:
+            await connection.execute(f"DELETE FROM second_factors {OF_USER}", user.id)
+            await connection.execute(
+                f"UPDATE webhooks SET enabled = false, revision = revision + 1 {OF_USER}", user.id
+            )
         secrets = await (_revoke if change.revoke else _secrets)(connection, user.id)
         for entry in change.entries(secrets):
             await add_audit(connection, entry)

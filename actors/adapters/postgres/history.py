@@ -113,6 +113,7 @@ _OLD = (
     ("tickets", "expires_at", 0, "true"),
     ("sessions", "expires_at", 0, "true"),
     ("password_resets", "expires_at", 0, "true"),
+    ("email_verifications", "expires_at", 0, "true"),
     ("rejected_messages", "received_at", REFUSALS_KEPT_DAYS, "true"),
     ("refusals_not_kept", "last_at", REFUSALS_KEPT_DAYS, "true"),
     ("commands", "created_at", commands.KEPT_DAYS, "state NOT IN ('queued', 'sent')"),

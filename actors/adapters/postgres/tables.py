@@ -21,7 +21,12 @@ from protocol.shop.shop import Order, Product
 from protocol.webhook.deliveries import Webhook, WebhookDelivery
 
 # Sessions and keys are read together with their users; the columns of users have a prefix.
-USERS = Table("users u", User, settings=("email", "full_name", "password_hash"), label="user_")
+USERS = Table(
+    "users u",
+    User,
+    settings=("email", "full_name", "password_hash", "email_verified_us", "email_pending"),
+    label="user_",
+)
 SESSIONS = Table("sessions s", Session)
 AUDIT = Table("audit_log l", AuditEntry, named={"at_us": "at"})
 SECOND_FACTORS = Table("second_factors f", SecondFactor)

@@ -91,14 +91,14 @@ export interface AuditQuery {
   cursor?: string | null;
   sort?: string | null;
   q?: string | null;
-  action?: "account_disabled" | "account_enabled" | "account_exported" | "activity_exported" | "api_key_added" | "api_key_deleted" | "api_key_used" | "device_added" | "device_changed" | "device_credentials_renewed" | "device_deleted" | "email_changed" | "feed_added" | "feed_changed" | "feed_deleted" | "history_deleted" | "history_exported" | "history_imported" | "media_added" | "media_deleted" | "mqtt_listener_deleted" | "mqtt_listener_set" | "order_added" | "order_cancelled" | "order_completed" | "password_changed" | "password_reset_asked" | "product_added" | "product_changed" | "product_deleted" | "recovery_code_used" | "recovery_codes_renewed" | "rejections_deleted" | "schedule_added" | "schedule_changed" | "schedule_deleted" | "second_factor_off" | "second_factor_on" | "session_ended" | "sign_in_failed" | "sign_in_refused" | "signed_in" | "signed_out" | "webhook_added" | "webhook_changed" | "webhook_deleted" | "webhook_secret_renewed" | null;
+  action?: "account_disabled" | "account_enabled" | "account_exported" | "activity_exported" | "api_key_added" | "api_key_deleted" | "api_key_used" | "device_added" | "device_changed" | "device_credentials_renewed" | "device_deleted" | "email_change_asked" | "email_change_cancelled" | "email_changed" | "email_verification_sent" | "email_verified" | "feed_added" | "feed_changed" | "feed_deleted" | "history_deleted" | "history_exported" | "history_imported" | "media_added" | "media_deleted" | "mqtt_listener_deleted" | "mqtt_listener_set" | "order_added" | "order_cancelled" | "order_completed" | "password_changed" | "password_reset_asked" | "product_added" | "product_changed" | "product_deleted" | "recovery_code_used" | "recovery_codes_renewed" | "rejections_deleted" | "schedule_added" | "schedule_changed" | "schedule_deleted" | "second_factor_off" | "second_factor_on" | "session_ended" | "sign_in_failed" | "sign_in_refused" | "signed_in" | "signed_out" | "webhook_added" | "webhook_changed" | "webhook_deleted" | "webhook_secret_renewed" | null;
 }
 
 export interface AuditView {
   code: string | null;
   params: Record<string, string | number>;
   at: string;
-  action: "account_disabled" | "account_enabled" | "account_exported" | "activity_exported" | "api_key_added" | "api_key_deleted" | "api_key_used" | "device_added" | "device_changed" | "device_credentials_renewed" | "device_deleted" | "email_changed" | "feed_added" | "feed_changed" | "feed_deleted" | "history_deleted" | "history_exported" | "history_imported" | "media_added" | "media_deleted" | "mqtt_listener_deleted" | "mqtt_listener_set" | "order_added" | "order_cancelled" | "order_completed" | "password_changed" | "password_reset_asked" | "product_added" | "product_changed" | "product_deleted" | "recovery_code_used" | "recovery_codes_renewed" | "rejections_deleted" | "schedule_added" | "schedule_changed" | "schedule_deleted" | "second_factor_off" | "second_factor_on" | "session_ended" | "sign_in_failed" | "sign_in_refused" | "signed_in" | "signed_out" | "webhook_added" | "webhook_changed" | "webhook_deleted" | "webhook_secret_renewed";
+  action: "account_disabled" | "account_enabled" | "account_exported" | "activity_exported" | "api_key_added" | "api_key_deleted" | "api_key_used" | "device_added" | "device_changed" | "device_credentials_renewed" | "device_deleted" | "email_change_asked" | "email_change_cancelled" | "email_changed" | "email_verification_sent" | "email_verified" | "feed_added" | "feed_changed" | "feed_deleted" | "history_deleted" | "history_exported" | "history_imported" | "media_added" | "media_deleted" | "mqtt_listener_deleted" | "mqtt_listener_set" | "order_added" | "order_cancelled" | "order_completed" | "password_changed" | "password_reset_asked" | "product_added" | "product_changed" | "product_deleted" | "recovery_code_used" | "recovery_codes_renewed" | "rejections_deleted" | "schedule_added" | "schedule_changed" | "schedule_deleted" | "second_factor_off" | "second_factor_on" | "session_ended" | "sign_in_failed" | "sign_in_refused" | "signed_in" | "signed_out" | "webhook_added" | "webhook_changed" | "webhook_deleted" | "webhook_secret_renewed";
   subject: string;
   address: string;
   agent: string;
@@ -284,6 +284,10 @@ export interface DevicesQuery {
   sort?: string | null;
   q?: string | null;
   status?: "offline" | "online" | null;
+}
+
+export interface EmailToken {
+  token: string;
 }
 
 export interface FeedChange {
@@ -846,6 +850,8 @@ export interface UserView {
   full_name: string | null;
   created_at: string;
   idp: string;
+  email_verified: boolean;
+  email_pending: string | null;
 }
 
 export interface ValuesOfQuery {

@@ -2,7 +2,7 @@
 // until that is there, a refusal says nothing about who is signed in.
 
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
-import { Problem, get, patch } from "./api";
+import { Problem, get, patch, post } from "./api";
 import { withCode } from "./parts/second_factor";
 import type { User } from "./types";
 
@@ -35,7 +35,13 @@ export const changeMe = (body: unknown, etag?: string): Promise<User> =>
   withCode((headers) => change(body, etag, headers));
 
 function change(body: unknown, etag: string | undefined, headers: Record<string, string>): Promise<User> {
-  const answer = patch<User>(PATH, body, etag, headers);
+  return followed(patch<User>(PATH, body, etag, headers));
+}
+
+/** The token of a mailed link. A new address counts from then on, which ends all sessions but this one. */
+export const verifyEmail = (token: string): Promise<User> => followed(post<User>("/email-verification", { token }));
+
+function followed(answer: Promise<User>): Promise<User> {
   begun(answer);
   tabs?.postMessage("begun");
   const tell = (): void => tabs?.postMessage("done");

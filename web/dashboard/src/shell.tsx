@@ -13,6 +13,7 @@ import { Boundary } from "./parts/boundary";
 import { fetchWhenIdle, lazily } from "./parts/lazily";
 import { Banner } from "./parts/link_state";
 import { Bones } from "./parts/ui";
+import { VerifyBanner } from "./parts/verify_banner";
 import { Side } from "./side";
 import { arrive } from "./title";
 import type { User } from "./types";
@@ -28,6 +29,7 @@ const SchedulePage = lazily<{ id: string }>(() => import("./pages/schedule"));
 const MediaPage = lazily(() => import("./pages/media"));
 const AlarmsPage = lazily(() => import("./pages/alarms"));
 const ShopPage = lazily(() => import("./pages/shop"));
+const VerifyPage = lazily<{ token: string }>(() => import("./pages/verify"));
 const SettingsPage = lazily(() => import("./pages/settings"));
 
 export function Shell({ user }: { user: User }) {
@@ -51,6 +53,7 @@ export function Shell({ user }: { user: User }) {
         <Side user={user} />
         <main id="main" tabIndex={-1}>
           <Banner />
+          <VerifyBanner />
           <Page>
             <Switch>
               <Route path="/" component={Overview} />
@@ -65,6 +68,7 @@ export function Shell({ user }: { user: User }) {
               <Route path="/alarms" component={AlarmsPage} />
               <Route path="/shop" component={ShopPage} />
               <Route path="/settings" component={SettingsPage} />
+              <Route path="/verify/:token">{({ token }) => <VerifyPage key={token} token={token} />}</Route>
               <Route component={NotFound} />
             </Switch>
           </Page>

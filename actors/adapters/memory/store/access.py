@@ -69,3 +69,16 @@ class AccessTables(PeopleTables):
         user_id, expires_us = self._resets.get(sha256, ("", 0))
         is_over = expires_us <= now_us or self._is_disabled(user_id)
         return None if is_over else self._users[user_id]
+
+    async def add_email_verification(
+        self, sha256: bytes, user_id: str, email: str, expires_us: int
+    ) -> None:
+        await self._cross()
+        self._end_verifications(user_id)
+        self._verifications[sha256] = user_id, email, expires_us
+
+    async def email_verification(self, sha256: bytes, now_us: int) -> tuple[User, str] | None:
+        await self._cross()
+        user_id, email, expires_us = self._verifications.get(sha256, ("", "", 0))
+        is_over = expires_us <= now_us or self._is_disabled(user_id)
+        return None if is_over else (self._users[user_id], email)

@@ -1,5 +1,7 @@
 """Changes of accounts, with what ends at the same moment, in the store's twin."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from actors.adapters.memory.store.listeners import ListenerTables
@@ -10,6 +12,8 @@ from protocol.people.access import OwnSecrets
 
 class AccountTables(ListenerTables):
     """See `actors.ports.people.PeopleStore.update_user`."""
+
+    _switch_off_webhooks: Callable[[str], None]
 
     async def update_user(self, change: AccountChange) -> OwnSecrets:
         await self._cross()
@@ -28,6 +32,10 @@ class AccountTables(ListenerTables):
         if change.sign_out:
             self._end([s.id for s in self.all_sessions.values() if s.user_id == user.id])
             self._end_resets(user.id)
+        self._end_verifications(user.id, user.unconfirmed)
+        if change.take_over:
+            self._factors.pop(user.id, None)
+            self._switch_off_webhooks(user.id)
         if change.revoke:
             for key_id in secrets.key_ids:
                 del self._keys[key_id]

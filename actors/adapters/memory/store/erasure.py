@@ -88,6 +88,8 @@ class ErasureTables(CommitTables, ShopTables):
             self._drop_webhook(webhook)
         self._end([session.id for session in _of(self.all_sessions, user_id)])
         self._end_resets(user_id)
+        self._end_verifications(user_id)
+        self._factors.pop(user_id, None)
         for key in _of(self._keys, user_id):
             del self._keys[key.id]
             self._key_networks.pop(key.id, None)

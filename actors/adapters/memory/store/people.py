@@ -30,6 +30,8 @@ class PeopleTables(Tables):
         self._factors: dict[str, SecondFactor] = {}
         self._tickets: dict[bytes, tuple[str, int]] = {}
         self._resets: dict[bytes, tuple[str, int]] = {}  # whose, and until when
+        # Whose, of which address, and until when.
+        self._verifications: dict[bytes, tuple[str, str, int]] = {}
         self._audit: list[AuditEntry] = []
         self._followers: list[tuple[Callable[[str], None], object]] = []
 
@@ -95,6 +97,12 @@ class PeopleTables(Tables):
     def _end_resets(self, user_id: str) -> None:
         for old in [s for s, (user, _) in self._resets.items() if user == user_id]:
             del self._resets[old]
+
+    def _end_verifications(self, user_id: str, but: str | None = None) -> None:
+        """Links of this user that confirm an address, except this one."""
+        mine = {s: email for s, (user, email, _) in self._verifications.items() if user == user_id}
+        for old in [s for s, email in mine.items() if email != but]:
+            del self._verifications[old]
 
     def _tell(self, changed: str) -> None:
         if not is_rolled_back():  # notifications are sent at the end of a transaction

@@ -162,6 +162,12 @@ class WebhookTables(DeadLetterTables):
         if known is not None:
             self._drop_webhook(known)
 
+    def _switch_off_webhooks(self, user_id: str) -> None:
+        for num, hook in self.all_webhooks.items():
+            if hook.user_id == user_id:
+                off = msgspec.structs.replace(hook, enabled=False, revision=hook.revision + 1)
+                self.all_webhooks[num] = off
+
     def _drop_webhook(self, webhook: Webhook) -> None:
         del self.all_webhooks[webhook.num]
         every = list(self.all_deliveries.values())

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from quart_trio import QuartTrio
 
+from actors.adapters.memory.clocks import PlainHasher
 from protocol.errors import SettingsError
 from roost.settings import check_tiles
 from tests.unit.site import Site
+from web.app import create_app
 from web.http.context import WebSettings
 from web.ops import dashboard_files
 
@@ -126,4 +128,7 @@ async def test_a_stranger_learns_what_the_first_page_needs(site: Site) -> None:
     assert said["media_bytes_max"] > 0
     assert said["sends_mail"] is False
     site.service.mailer = Unsent()
+    assert (await site.call("GET", "/site"))[1]["sends_mail"] is False  # a link leads nowhere yet
+    settings = WebSettings(jwt_secret="s" * 32, public_url="https://roost.example")
+    site.app = create_app(site.service, PlainHasher(), settings)
     assert (await site.call("GET", "/site"))[1]["sends_mail"] is True

@@ -109,6 +109,8 @@ async def test_every_operation_that_changes_something_is_in_the_log_or_has_a_rea
     known |= {
         *("POST /users/me/second-factor/confirm", "DELETE /users/me/second-factor"),
         "POST /users/me/second-factor/recovery-codes",
+        *("POST /email-verification/request", "POST /email-verification"),
+        "DELETE /email-verification",
         *("PATCH /users/me", "POST /logout", "DELETE /sessions/<session_id>"),
         *("POST /api-keys", "POST /devices/import", "POST /feed-values/<feed_id>/import"),
         *("POST /media", "DELETE /media/<media_id>"),

@@ -42,6 +42,7 @@ export function Gate({ site }: { site: Site }) {
         <h1>Roost</h1>
       </div>
       <p className="quiet">{t("Self-hosted IoT platform")}</p>
+      {location.hash.startsWith("#/verify/") && <p role="status">{t("Sign in to verify your email address.")}</p>}
       <div className="sheet">
         <h2>{halfIn ? t("Two-factor authentication") : isNew ? t("Create an account") : t("Sign in")}</h2>
         {halfIn ? (

@@ -71,6 +71,8 @@ const WORDS: Record<string, string> = {
   info: "Info", warning: "Warning", critical: "Critical", read: "Read only", write: "Read and write",
   signed_in: "Signed in", signed_out: "Signed out", sign_in_failed: "Sign-in failed",
   session_ended: "Session ended", password_changed: "Password changed", email_changed: "Email changed",
+  email_change_asked: "Email change requested", email_change_cancelled: "Email change cancelled",
+  email_verification_sent: "Verification link sent", email_verified: "Email verified",
   password_reset_asked: "Password reset requested", device_added: "Device added", device_changed: "Device updated",
   device_deleted: "Device deleted", device_credentials_renewed: "Device credentials regenerated",
   api_key_added: "API key added", api_key_deleted: "API key deleted",

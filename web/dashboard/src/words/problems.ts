@@ -59,6 +59,7 @@ export function labelOf(name: string): string {
     key: t("Key"),
     recurrence: t("Recurrence rule"),
     timezone: t("Time zone"),
+    token: t("The link"),
     trigger_time: t("Start"),
     url: "URL",
   };

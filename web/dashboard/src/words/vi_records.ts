@@ -45,6 +45,7 @@ export const viRecords = {
   log_email_keys_revoked: "{before} thành {after}; đã thu hồi khóa API ({keys})",
   log_email_login_left: "{before} thành {after}; không thu hồi tài khoản MQTT",
   log_email_login_revoked: "{before} thành {after}; đã thu hồi tài khoản MQTT",
+  log_email_change: "{before} thành {after}",
   log_email_nothing_left: "{before} thành {after}; không có khóa API và tài khoản MQTT",
   log_keys_left: "không thu hồi khóa API ({keys})",
   log_keys_login_left: "không thu hồi khóa API ({keys}) và tài khoản MQTT",
