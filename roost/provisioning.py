@@ -8,6 +8,7 @@ from actors.access.mqtt_credentials import client_id_of, new_login
 from actors.ports.ids import Hasher, Ids
 from actors.ports.store import Store
 from actors.runtime.clock import WallClock
+from protocol.device.alarms import AT_ONCE, AlarmRule
 from protocol.device.payloads import RESERVED
 from protocol.device.topics import is_device_code, is_feed_key
 from protocol.errors import Conflict, Invalid, SettingsError
@@ -30,6 +31,8 @@ class FeedWish(msgspec.Struct, frozen=True):
     unit: str | None = None
     min_value: float | None = None
     max_value: float | None = None
+    on_violation: str = "reject"
+    alarm: AlarmRule = AT_ONCE
 
 
 async def provision_user(
@@ -102,7 +105,8 @@ async def provision_device(
                 enabled=True,
                 min_value=wish.min_value,
                 max_value=wish.max_value,
-                on_violation="reject",
+                on_violation=wish.on_violation,
+                alarm=wish.alarm,
                 created_us=clock.now_us(),
             )
         )

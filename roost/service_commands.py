@@ -10,6 +10,7 @@ from actors.ingest.bounds import IngestBounds
 from roost import logs
 from roost.bound_options import BoundOptions
 from roost.budget_options import BudgetOptions
+from roost.demo.show import data_dir_of
 from roost.embedded.broker import (
     CONNECTIONS_MAX,
     CONNECTIONS_MIN,
@@ -62,7 +63,12 @@ def _ingest(rates: RateOptions, budget: BudgetOptions) -> IngestBounds:
 def up_command(
     *,
     demo: Annotated[
-        bool, Parameter(negative="", help="Add a demo user and simulated devices.")
+        bool,
+        Parameter(
+            negative="",
+            help="Show a small business with simulated devices. All of it is in the folder `demo`"
+            " of the data directory, apart from your own data.",
+        ),
     ] = False,
     data_dir: DataDir = DATA_DIR,
     http: Http = "127.0.0.1:8000",
@@ -91,7 +97,7 @@ def up_command(
         tls=files,
         mqtt_connections=check_count(mqtt_connections, "MQTT connections", CONNECTIONS_MIN),
         sql=parse_bind(sql, "sql") if sql else None,
-        data_dir=data_dir,
+        data_dir=data_dir_of(data_dir) if demo else data_dir,
         listener_clients_max=check_count(mqtt_listener_clients, "MQTT listener clients", 1, 1_000),
         subscriptions_max=check_count(mqtt_subscriptions, "MQTT subscriptions", 32, 65_536),
         subscriptions_of_user=check_count(

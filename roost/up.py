@@ -24,7 +24,8 @@ from actors.ingest.bounds import IngestBounds
 from actors.media.signed_urls import MediaLinks
 from actors.service import Service
 from protocol.errors import SettingsError, in_words
-from roost import deadline, demo
+from roost import deadline
+from roost.demo import show
 from roost.embedded import data_dir
 from roost.embedded.binary_sums import differing, programs
 from roost.embedded.broker import (
@@ -259,7 +260,7 @@ async def _serve_ready(
         flush=True,
     )
     if settings.demo:
-        await demo.run(service, machine.broker.address, url, machine.path)
+        await show.run(service, machine.broker.address, url, machine.path)
 
 
 async def _check_binaries() -> None:

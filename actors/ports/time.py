@@ -81,6 +81,13 @@ class ScheduleStore(Protocol):
         the user would have more than `most` schedules."""
         ...
 
+    async def add_played(self, schedule: Schedule, played: Sequence[Occurrence]) -> None:
+        """Add what became of a schedule before it was kept here: occurrences that have ended.
+
+        Nobody is told of them. A due time that the schedule has already is left as it is.
+        """
+        ...
+
     async def schedule(self, user_id: str, schedule_id: str) -> Schedule | None: ...
 
     async def update_schedule(

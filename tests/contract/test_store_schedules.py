@@ -282,3 +282,33 @@ async def test_a_window_has_what_was_due_in_it_and_what_goes_on(home: Home) -> N
     assert kept is not None
     await store.update_schedule(kept, [NOW + 3 * SECOND])
     assert await seen(NOW, NOW + 4 * SECOND) == ([(2, "2"), (3, "1")], [])
+
+
+async def test_what_was_played_before_is_added_as_it_ended_and_fires_never(home: Home) -> None:
+    schedule = await home.store.add_schedule(some_schedule(), times(9))
+    played = [
+        Occurrence(
+            id="",
+            schedule_id=schedule.id,
+            user_id=USER,
+            device_id=DEVICE,
+            due_us=NOW - n * SECOND,
+            state=state,
+            triggered_us=NOW - n * SECOND + 1,
+            acknowledged_us=NOW - n * SECOND + 2,
+            completed_us=NOW - n * SECOND + 3,
+            detail=f"why {n}",
+        )
+        for n, state in ((3, "completed"), (2, "missed"), (-9, "failed"))
+    ]
+    for _ in range(2):
+        await home.store.add_played(schedule, played)
+    assert await listed(home, schedule) == [(9, "pending"), (-2, "missed"), (-3, "completed")]
+    found = await items(home.store, OCCURRENCES, USER, 100, schedule_id=schedule.id)
+    (first,) = (each for each in found if each.state == "completed")
+    assert first == msgspec.structs.replace(
+        played[0], id=first.id, num=first.num, version=first.version
+    )
+    judge = Judge(home)
+    await claim(home, 1, judge)
+    assert not judge.asked

@@ -284,13 +284,28 @@ def test_the_demo_publishes_with_credentials_of_its_own(tmp_path: Path) -> None:
             devices = http.get("/api/v1/devices").json()["items"]
             return sum(device["status"] == "online" for device in devices)
 
-        eventually(online, lambda count: count == 5)
+        eventually(online, lambda count: count >= 11)  # one leaves
 
         def reported() -> int:
             feeds = http.get("/api/v1/feeds").json()["items"]
             return sum(feed["last_value"] is not None for feed in feeds)
 
-        eventually(reported, lambda count: count == 10)
+        eventually(reported, lambda count: count == 17)
+        devices = {d["device_code"]: d["id"] for d in http.get("/api/v1/devices").json()["items"]}
+        fridge = next(
+            feed["id"]
+            for feed in http.get("/api/v1/feeds").json()["items"]
+            if feed["device_id"] == devices["my-khe-fridge"]
+        )
+
+        def of_a_month() -> int:
+            chart = {"bucket": "1d", "agg": "count"}
+            points = http.get(f"/api/v1/feed-values/{fridge}", params=chart).json()["items"]
+            return sum(point["count"] for point in points) if len(points) > 29 else 0
+
+        eventually(of_a_month, lambda count: count > 4_000)
+        cleared = http.get("/api/v1/alarms", params={"state": "cleared"}).json()["items"]
+        assert devices["my-khe-fridge"] in {alarm["device_id"] for alarm in cleared}
         tried = roost.process.stdout.readline().split()
         assert tried[0] == "try"
         assert http.patch(
@@ -304,6 +319,8 @@ def test_the_demo_publishes_with_credentials_of_its_own(tmp_path: Path) -> None:
         )
         assert http.post(f"/api/v1/devices/{bench['id']}/credentials").is_success
         assert roost.stop() == 0
+        # Nothing of it is among what is anybody's own.
+        assert [each.name for each in roost.data_dir.iterdir()] == ["demo"]
         roost.start()
         # Neither password is shown once somebody has changed it.
         assert roost.process is not None

@@ -184,6 +184,9 @@ class ScheduleCalls(PooledCalls):
     ) -> Schedule:
         return await self._work(schedules.add_schedule, schedule, due, most)
 
+    async def add_played(self, schedule: Schedule, played: Sequence[Occurrence]) -> None:
+        await self._work(schedules.add_played, schedule, played)
+
     async def update_schedule(
         self, schedule: Schedule, due: Sequence[int], known: int | None = None
     ) -> list[Occurrence]:

@@ -8,6 +8,7 @@ import asyncpg
 from actors.adapters.postgres.tables import OCCURRENCES, SCHEDULES
 from actors.adapters.postgres.wire.optimistic_lock import revise
 from actors.adapters.postgres.wire.shares import check_share
+from actors.adapters.postgres.wire.writing import arrays
 from protocol.errors import Conflict
 from protocol.problems.detail import Detail
 from protocol.schedule.schedules import Occurrence, Schedule
@@ -35,6 +36,20 @@ async def add_schedule(
             f"SELECT {SCHEDULES.selected} FROM {SCHEDULES.source} WHERE s.num = $1", num
         )
     return SCHEDULES.record(added)
+
+
+_PLAYED = ("due_us", "state", "triggered_us", "acknowledged_us", "completed_us", "detail")
+_ADD_PLAYED = """
+INSERT INTO schedule_occurrences
+  (schedule_num, due_at, state, triggered_at, acknowledged_at, completed_at, detail)
+SELECT $1, * FROM unnest($2::timestamptz[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+  $6::timestamptz[], $7::text[])
+ON CONFLICT (schedule_num, due_at) DO NOTHING
+"""
+
+
+async def add_played(connection: Any, schedule: Schedule, played: Sequence[Occurrence]) -> None:
+    await connection.execute(_ADD_PLAYED, schedule.num, *arrays(_PLAYED, played))
 
 
 async def update_schedule(

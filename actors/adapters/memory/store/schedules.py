@@ -86,6 +86,22 @@ class ScheduleTables(CommandTables, MediaTables):
                 )
                 self.all_occurrences[occurrence.id] = occurrence
 
+    async def add_played(self, schedule: Schedule, played: Sequence[Occurrence]) -> None:
+        await self._cross()
+        known = {o.due_us for o in self._of(schedule.id)}
+        self._add_occurrences(schedule, [each.due_us for each in played])
+        of_due = {each.due_us: each for each in played if each.due_us not in known}
+        for mine in self._of(schedule.id):
+            if (said := of_due.get(mine.due_us)) is not None:
+                self.all_occurrences[mine.id] = msgspec.structs.replace(
+                    mine,
+                    state=said.state,
+                    triggered_us=said.triggered_us,
+                    acknowledged_us=said.acknowledged_us,
+                    completed_us=said.completed_us,
+                    detail=said.detail,
+                )
+
     def change_schedule(self, schedule: Schedule) -> None:
         """Somebody changes the row with SQL: nothing is planned for it."""
         self._schedules[schedule.id] = schedule

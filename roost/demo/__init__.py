@@ -1,0 +1,1 @@
+"""`roost up --demo`: a small business to look at, in a data directory of its own."""
