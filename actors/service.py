@@ -206,6 +206,7 @@ class Service:
         self.floods, self.limits = entrance.floods, entrance.limits
         self.canaries, self.retained = entrance.canaries, entrance.retained
         self.own_sessions, self.gateway = entrance.own_sessions, entrance.gateway
+        self.posts = entrance.posts
 
     def _make_followers(self, ports: Ports, pulse: Pulse, look_again_s: float) -> None:
         """Parts that are told about other processes' changes, commits, changes of the lead, the
@@ -219,7 +220,12 @@ class Service:
             is_alone=pulse.is_alone,
         )
         self.commits = Commits(
-            self.gateway, self.refusals, self.scheduler, self.devices, self.leadership
+            self.gateway,
+            self.posts,
+            self.refusals,
+            self.scheduler,
+            self.devices,
+            self.leadership,
         )
         self.lead_changes = LeadChanges(
             ports.store,

@@ -194,7 +194,8 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A refused message or reading on its way to the store. `payload` is already cut.
 
     `device_id` is "" if the device is unknown. `readings`: for how many readings it counts.
-    `coded`: see `protocol.problems.detail`.
+    `coded`: see `protocol.problems.detail`. `at`: the place of its reading in the message; it is
+    not stored.
     """
 
     user_id: str
@@ -207,6 +208,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     detail: str
     readings: int = 1
     coded: str | None = None
+    at: int = 0
 
 
 class AckChange(msgspec.Struct, frozen=True, gc=False):

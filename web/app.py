@@ -20,6 +20,7 @@ from web.api import (
     content,
     devices,
     feeds,
+    ingest,
     media,
     orders,
     products,
@@ -35,6 +36,7 @@ from web.http import middleware, problems
 from web.http.addresses import Addresses
 from web.http.auth import Auth, Tokens
 from web.http.context import Context, WebSettings
+from web.http.device_auth import DeviceAuth
 from web.http.early_answer import with_an_end
 from web.http.limits import Rates
 from web.http.long_queries import LongQueries
@@ -80,6 +82,7 @@ APIS = (
     devices.api,
     feeds.api,
     values.api,
+    ingest.api,
     refusals.api,
     commands.api,
     schedules.api,
@@ -162,6 +165,7 @@ def _context(service: Service, hasher: Hasher, settings: WebSettings) -> Context
     return Context(
         service=service,
         auth=auth,
+        device_auth=DeviceAuth(service.store, addresses, auth.failed),
         hashing=Hashing(hasher),
         settings=settings,
         uploads=Uploads(),

@@ -109,7 +109,7 @@ class DeviceActor:
         rejections: list[Rejection] = []
         alarms: list[Alarm] = []
         device = self.device
-        for raw in raws:
+        for at, raw in enumerate(raws):
             try:
                 if raw.refusal is not None:
                     raise raw.refusal.kept()
@@ -118,7 +118,7 @@ class DeviceActor:
                     raise Refusal(Reason.UNKNOWN_FEED, Detail("feed_unknown", key=raw.key))
                 reading, is_newest = state.take(device, origin, raw, alarms)
             except Refusal as refusal:
-                rejections.append(self._rejected(origin, raw, refusal))
+                rejections.append(self._rejected(origin, raw, refusal, at))
                 effects += self._notice_of(origin, refusal)
             else:
                 readings.append(reading)
@@ -142,10 +142,11 @@ class DeviceActor:
     ) -> tuple[Rejection, ...]:
         """The fields of a status that were not taken. They are no readings."""
         rejections = []
-        for raw in fields:
+        for at, raw in enumerate(fields):
             assert raw.refusal is not None
             said = tolerant.encode({raw.key: raw.value} if raw.key else raw.value)
-            rejections.append(rejection(origin, raw.refusal, self.device.id, said, readings=0))
+            kept = rejection(origin, raw.refusal, self.device.id, said, readings=0, at=at)
+            rejections.append(kept)
             effects += self._notice_of(origin, raw.refusal)
         return tuple(rejections)
 
@@ -215,12 +216,12 @@ class DeviceActor:
         """The notice to the device, within its limit."""
         return [notice(self._key, topic, reason, detail)] if self._notices.allows(at_us) else []
 
-    def _rejected(self, origin: Origin, raw: RawReading, refusal: Refusal) -> Rejection:
+    def _rejected(self, origin: Origin, raw: RawReading, refusal: Refusal, at: int) -> Rejection:
         """A refused reading is kept with its own part of the message only."""
         payload = origin.payload
         if origin.topic.kind is Kind.READINGS:
             payload = tolerant.encode({raw.key: raw.value} if raw.key else raw.value)
-        return rejection(origin, refusal, self.device.id, payload)
+        return rejection(origin, refusal, self.device.id, payload, at=at)
 
     # Time and settings
 

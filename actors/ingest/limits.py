@@ -17,6 +17,9 @@ from actors.ports.broker import Delivery, SessionPlan
 from protocol.device.topics import Topic
 from protocol.messages import Notice
 
+# In the place of a session. Nobody holds back what is posted: it counts when it arrives.
+POSTED = "http"
+
 
 class Limits:
     """Args:
@@ -77,6 +80,16 @@ class Limits:
             return True
         self._refuse(delivery, topic, wait_s, now_s)
         return False
+
+    def wait_s(self, topic: Topic) -> float:
+        """For a message that a device posts over HTTP: 0.0 if it is within the rates; otherwise the
+        seconds to wait. It is counted here, and reported in the answer."""
+        rates = self._urgent if topic.is_urgent else self._readings
+        wait_s = rates.judge(POSTED, topic.device, trio.current_time())
+        if wait_s:
+            self.refused += 1
+            self._counters.turned_away(topic.device, limited=0 if topic.is_urgent else 1)
+        return wait_s
 
     def _refuse(self, delivery: Delivery, topic: Topic, wait_s: float, now_s: float) -> None:
         count = 0 if topic.is_urgent else 1  # not decoded: a message of readings counts as one

@@ -37,6 +37,7 @@ def rejection(
     device_id: str,
     payload: bytes | None = None,
     readings: int = 1,
+    at: int = 0,
 ) -> Rejection:
     """The row that keeps a refused message or reading, cut to 4 kB and always readable."""
     kept = origin.payload if payload is None else payload
@@ -52,6 +53,7 @@ def rejection(
         storable(refusal.detail),  # which may quote what a device says
         readings,
         refusal.said.coded,
+        at,
     )
 
 

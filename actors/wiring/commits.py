@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from actors.device.registry import Devices
 from actors.due.scheduler import Scheduler
 from actors.ingest.gateway import Gateway
+from actors.ingest.posts import Posts
 from actors.ingest.refusal_budget import RefusalBudget
 from actors.leadership import Leadership
 from actors.ports.store import Committed
@@ -18,12 +19,14 @@ class Commits:
     def __init__(
         self,
         gateway: Gateway,
+        posts: Posts,
         refusals: RefusalBudget,
         scheduler: Scheduler,
         devices: Devices,
         leadership: Leadership,
     ) -> None:
         self._gateway = gateway
+        self._posts = posts
         self._refusals = refusals
         self._scheduler = scheduler
         self._devices = devices
@@ -31,6 +34,7 @@ class Commits:
 
     def committed(self, committed: Committed, units: Sequence[WriteUnit]) -> None:
         self._gateway.committed(committed.no, units)
+        self._posts.committed(units, committed.duplicates)
         self._refusals.committed(units, committed.unknown)
         self._scheduler.changed(committed.changed)
         if any(unit.readings for unit in units):
@@ -49,4 +53,5 @@ class Commits:
 
     def gave_up(self, units: Sequence[WriteUnit], epoch: int) -> None:
         self._gateway.gave_up(units)
+        self._posts.gave_up(units)
         self._leadership.doubt(epoch)

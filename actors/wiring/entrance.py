@@ -15,6 +15,7 @@ from actors.ingest.left_messages import LeftMessages
 from actors.ingest.limits import Limits
 from actors.ingest.notices import Notices
 from actors.ingest.own_sessions import OwnSessions
+from actors.ingest.posts import Posts
 from actors.ingest.recent_messages import RecentMessages
 from actors.ingest.retained_copies import RetainedCopies
 from actors.ingest.room import Room
@@ -78,6 +79,15 @@ class Entrance:
             ports.clock, counters, sessions, room, left, retained, flows, place_of, seen
         )
         canaries = CanaryIntake(self.canaries, self.limits, writer.submit)
+        self.posts = Posts(
+            ports.clock,
+            counters,
+            room,
+            self.limits,
+            lambda: leadership.leads and not leadership.gives_up,
+            place_of,
+            seen,
+        )
         self.gateway = Gateway(
             ports.broker, sessions, room, left, intake, canaries, self.limits, retained
         )

@@ -2,6 +2,7 @@
 
 import subprocess
 
+import httpx
 import pytest
 import trio
 
@@ -34,6 +35,29 @@ async def test_a_reading_is_on_the_socket_and_in_the_database(roost: Roost, ada:
     feed = ada.get(f"/feeds/{device['feeds']['t']}")
     assert feed["last_value"] == 25.5
     client.close()
+
+
+async def test_a_reading_that_is_posted_is_a_devices_reading(roost: Roost, ada: Person) -> None:
+    device = ada.device("poster", "t", min_value=0)
+    login = device["mqtt"]["username"], device["mqtt"]["password"]
+    url = f"{roost.url}/api/v1/ingest/feeds"
+    async with dashboard(roost, ada) as screen, httpx.AsyncClient(auth=login) as http:
+        await screen.next()
+        answer = await http.post(f"{url}/t", content=b"25.5")
+        assert (answer.status_code, answer.json()["stored"]) == (200, 1)
+        assert ada.values(device["feeds"]["t"]) == [25.5]  # at once: it is committed
+        frame = await screen.until("feed_value")
+        assert (frame["feed_id"], frame["value"]) == (device["feeds"]["t"], 25.5)
+        update = await screen.until("device_update")
+        assert update["device"]["status"] == "online"
+        answer = await http.post(url, json=[{"t": -1}, {"t": 3}])
+        assert [each["outcome"] for each in answer.json()["readings"]] == ["refused", "stored"]
+    (refused,) = ada.get("/rejected-messages")["items"]
+    assert (refused["reason"], refused["topic"]) == (
+        "out_of_range",
+        device["mqtt"]["topic_prefix"] + "/feeds",
+    )
+    assert ada.get("/alarms")["items"][0]["detail"] == "-1 is below the minimum 0"
 
 
 def test_mosquitto_pub_is_a_device(roost: Roost, ada: Person) -> None:

@@ -17,11 +17,13 @@ from protocol.errors import Forbidden
 from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.people.user import User
 from protocol.problems.detail import Detail
+from protocol.records import MqttLogin
 from protocol.rest.charts import MINUTE_SUMS_DAYS
 from web.api.import_budget import IMPORTED_BYTES_PER_HOUR, IMPORTED_PER_HOUR, Imports
 from web.http.addresses import Addresses, Network
 from web.http.auth import Auth, Principal
 from web.http.bounds import Bounds
+from web.http.device_auth import DeviceAuth
 from web.http.limits import Rates
 from web.http.long_queries import LongQueries
 from web.http.pace import PER_S, Pace
@@ -89,6 +91,7 @@ class Context:
 
     service: Service
     auth: Auth
+    device_auth: DeviceAuth
     hashing: Hashing
     settings: WebSettings
     uploads: Uploads
@@ -113,7 +116,13 @@ class Call:
         has_shown_code: it has shown a second factor: a handler that runs again asks for no other.
     """
 
-    def __init__(self, context: Context, asked: Request, principal: Principal | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        asked: Request,
+        principal: Principal | None,
+        login: MqttLogin | None = None,
+    ) -> None:
         self.service = context.service
         self.auth = context.auth
         self.hashing = context.hashing
@@ -126,6 +135,7 @@ class Call:
         self._queries = context.queries
         self._addresses = context.addresses
         self._principal = principal
+        self._login = login
         self.headers = Headers()
         self.status: int | None = None
         self.has_shown_code = False
@@ -138,6 +148,12 @@ class Call:
     @property
     def user(self) -> User:
         return self.principal.user
+
+    @property
+    def login(self) -> MqttLogin:
+        """Of the device that asks."""
+        assert self._login is not None, "only an operation of devices has a login"
+        return self._login
 
     @property
     def has_user(self) -> bool:

@@ -26,6 +26,9 @@ _ALARM = "4d5c1f0a-7e2b-4b1c-8f3d-2a9e6c5b7d13"
 _PRODUCT = "c8f1d3a2-3b64-4f57-b0c9-5e2a7d9e4c12"
 
 DEVICES_EXAMPLE = "device_code,name\nshed-1,Shed\n"
+READING_EXAMPLE = {"value": 21.5, "ts": "2026-01-31T08:05:00Z"}
+READINGS_MESSAGE_EXAMPLE = {"temperature": 21.5, "humidity": 60}
+STATUS_EXAMPLE = {"status": "online", "firmware": "1.4.2"}
 READINGS_EXAMPLE = "ts,value\n2026-01-31T08:05:00Z,21.5\n"
 
 EXAMPLES: dict[Any, dict[str, Any]] = {

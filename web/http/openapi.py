@@ -21,6 +21,7 @@ from web.http.operation import (
     Form,
     Json,
     Operation,
+    Raw,
     Streamed,
     Upload,
     ZipFile,
@@ -36,6 +37,7 @@ _PATH = re.compile(r"<(\w+)>")
 TEXT = {"type": "string"}
 CSV, LINES, ZIP = "text/csv", "application/x-ndjson", "application/zip"
 ID = {"type": "string", "format": "uuid"}
+KEY = {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}
 # Headers of error responses.
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
@@ -48,6 +50,7 @@ LINK: dict[str, list[str]] = {}
 # Request headers for contents, and response headers (RFC 9110).
 CONDITIONS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
 ABOUT_CONTENT = ("ETag", "Last-Modified", "Accept-Ranges", "Cache-Control", "Content-Disposition")
+DEVICE: list[dict[str, list[str]]] = [{"device": []}]
 SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"bearer": []}, {"cookie": []}]
 
 
@@ -74,6 +77,7 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
             "securitySchemes": {
                 "token": {"type": "apiKey", "in": "header", "name": "x-auth-token"},
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "device": {"type": "http", "scheme": "basic"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "roost_token"},
             },
         },
@@ -126,15 +130,22 @@ def _operation(
         content = _body_content(operation.body, schemas)
         described["requestBody"] = {"required": True, "content": content}
     if operation.auth is not Auth.PUBLIC:
-        described["security"] = [*SECURITY, LINK] if operation.auth is Auth.LINK else SECURITY
+        described["security"] = _security(operation)
     return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if operation.auth is Auth.DEVICE:
+        return DEVICE
+    return [*SECURITY, LINK] if operation.auth is Auth.LINK else SECURITY
 
 
 def _parameters(
     operation: Operation, schemas: dict[Any, Any], components: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     for name in _PATH.findall(operation.path):
-        yield {"name": name, "in": "path", "required": True, "schema": ID}
+        schema = KEY if operation.auth is Auth.DEVICE else ID
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
     if operation.query is not None:
         query = components[schemas[operation.query]["$ref"].rpartition("/")[2]]
         for name, schema in query["properties"].items():
@@ -157,6 +168,8 @@ def _body_content(body: Body, schemas: dict[Any, Any]) -> dict[str, Any]:
     match body:
         case Upload():
             return {"multipart/form-data": _file()}
+        case Raw():
+            return {"application/json": {"schema": {}, "example": body.example}}
         case Csv():
             return {CSV: {"schema": TEXT, "example": body.example}}
         case Json() | Form():
@@ -208,6 +221,8 @@ def _wrong(operation: Operation) -> set[int]:
     wrong = {422, 429, 503, *operation.errors}
     if operation.auth is not Auth.PUBLIC:
         wrong.add(401)
+        if operation.auth is Auth.DEVICE:
+            return wrong | {400, 408, 413, 507}
         if operation.method != "GET" or operation.auth is Auth.SESSION:
             wrong.add(403)
     if operation.body is not None:

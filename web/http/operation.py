@@ -37,11 +37,17 @@ class Csv(msgspec.Struct, frozen=True):
     example: str
 
 
+class Raw(msgspec.Struct, frozen=True):
+    """Whatever a device would publish, JSON or not; the handler reads it."""
+
+    example: Any
+
+
 class Upload(msgspec.Struct, frozen=True):
     """Multipart with one part `file`; the handler reads it at its own pace."""
 
 
-Body: TypeAlias = Json | Form | Csv | Upload
+Body: TypeAlias = Json | Form | Csv | Raw | Upload
 
 
 class Streamed(msgspec.Struct, frozen=True):
@@ -71,12 +77,14 @@ class Auth(Enum):
     SESSION: a signed-in user; it is about the account itself, and not for API keys.
     KEY: also an API key whose scope allows it.
     LINK: also a link with a `signature`, which the handler verifies.
+    DEVICE: a device, with its own login (`web.http.device_auth`).
     PUBLIC: anybody.
     """
 
     SESSION = auto()
     KEY = auto()
     LINK = auto()
+    DEVICE = auto()
     PUBLIC = auto()
 
 
@@ -129,7 +137,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     def adds(self) -> bool:
         """Whether it stores something new, which is refused on a full disk."""
         match self.body:
-            case Csv() | Upload():
+            case Csv() | Raw() | Upload():
                 return True
             case Json() | Form():
                 return self.status == 201

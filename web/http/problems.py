@@ -28,6 +28,8 @@ CLOSE_TRY_AGAIN = 1013
 CLOSE_UNAUTHORIZED = 4401
 
 MEDIA_TYPE = "application/problem+json"
+# The code of a wrong login of a device; all others sign in with a token.
+DEVICE_LOGIN = "device_login_invalid"
 
 # What Quart refuses by itself.
 _CODES = {
@@ -60,7 +62,8 @@ def of_problem(problem: Problem) -> Response:
     )
     response = answer(view, problem.retry_after_s)
     if isinstance(problem, Unauthorized):
-        response.headers["WWW-Authenticate"] = "Bearer"
+        is_device = problem.code == DEVICE_LOGIN
+        response.headers["WWW-Authenticate"] = 'Basic realm="device"' if is_device else "Bearer"
     if isinstance(problem, NoSuchRange):
         response.headers["Content-Range"] = f"bytes */{problem.size}"
     return response

@@ -29,7 +29,9 @@ from protocol.errors import (
 from protocol.ids import is_uuid
 from protocol.people.access import WRITE, ApiKey
 from protocol.problems.detail import Detail
+from protocol.records import MqttLogin
 from protocol.rest.shapes import Page
+from web.http.auth import Principal
 from web.http.connections import known
 from web.http.context import Call, Context
 from web.http.missing import missing
@@ -112,22 +114,26 @@ def _answering(operation: Operation, context: Context) -> Callable[..., Awaitabl
     async def view(**path: str) -> Response:
         principal = None
         by_link = operation.auth is Auth.LINK and SIGNATURE in request.args
-        if operation.auth is not Auth.PUBLIC and not by_link:
+        login = None
+        if operation.auth is Auth.DEVICE:
+            login = await context.device_auth.login_of(request)
+        elif operation.auth is not Auth.PUBLIC and not by_link:
             principal = await context.auth.asker_of_request(request)
         if principal is not None and principal.key is not None:
             _check_scope(operation, principal.key)
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-        if principal is not None:
+        if principal is not None or login is not None:
             known(asked.scope)
-        who = principal.user.id if principal else context.addresses.network(asked)
+        who = _who(principal, login) or context.addresses.network(asked)
         context.rates.check(who)
         if operation.adds and not context.service.has_room():
             raise DiskFull(Detail("disk_full"), retry_after_s=60)
-        path = {name: value.lower() for name, value in path.items()}
-        for name, value in path.items():
-            if not is_uuid(value):
-                raise missing(name)
-        call = Call(context, asked, principal)
+        if login is None:  # a device names a feed by its key
+            path = {name: value.lower() for name, value in path.items()}
+            for name, value in path.items():
+                if not is_uuid(value):
+                    raise missing(name)
+        call = Call(context, asked, principal, login)
         arguments: dict[str, Any] = dict(path)
         if operation.query is None:
             check_without_query(call.request)
@@ -148,6 +154,13 @@ def _answering(operation: Operation, context: Context) -> Callable[..., Awaitabl
         return Response(content, status, call.headers, content_type=kind)
 
     return view
+
+
+def _who(principal: Principal | None, login: MqttLogin | None) -> str | None:
+    """Whose requests are counted together."""
+    if principal is not None:
+        return principal.user.id
+    return None if login is None else login.username
 
 
 def _check_scope(operation: Operation, key: ApiKey) -> None:

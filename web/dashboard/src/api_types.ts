@@ -344,6 +344,13 @@ export interface ImportView {
   errors: BadLine[];
 }
 
+export interface IngestView {
+  stored: number;
+  duplicate: number;
+  refused: number;
+  readings: PostedReading[];
+}
+
 export interface KeysQuery {
   limit?: number;
   cursor?: string | null;
@@ -614,6 +621,13 @@ export interface PointView {
   avg: number;
   min: number;
   max: number;
+}
+
+export interface PostedReading {
+  key: string;
+  outcome: "refused" | "stored";
+  reason?: string;
+  detail?: string;
 }
 
 export interface ProblemView {

@@ -26,6 +26,9 @@ ELSEWHERE = {
     "POST /users/me/second-factor",  # it counts once it is confirmed
     "POST /alarms/<alarm_id>/ack",  # the alarm says when
     "POST /alarms/ack",
+    "POST /ingest/feeds/<feed_key>",  # the devices' own words
+    "POST /ingest/feeds",
+    "POST /ingest/status",
     "POST /devices/<device_id>/commands",  # commands are a list
     "DELETE /commands/<command_id>",
     "POST /webhooks/<webhook_id>/test",  # and deliveries
