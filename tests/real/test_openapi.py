@@ -108,6 +108,10 @@ UNGUESSED = {
     "DELETE /api/v1/sessions/{session_id}",
     "POST /api/v1/zalo-user-management/callback",
     "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry",
+    # With the login of a device.
+    "POST /api/v1/ingest/feeds/{feed_key}",
+    "POST /api/v1/ingest/feeds",
+    "POST /api/v1/ingest/status",
 }
 
 

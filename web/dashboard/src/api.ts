@@ -76,12 +76,40 @@ export async function call<T>(
 /** Save what the API answers as a file. */
 export async function download(path: string, filename: string, headers: Record<string, string> = {}): Promise<void> {
   const response = await ask("GET", path, undefined, headers);
-  const address = URL.createObjectURL(await response.blob());
+  save(await response.blob(), filename);
+}
+
+/** Save a text as a file. */
+export function saveAs(text: string, filename: string, type: string): void {
+  save(new Blob([text], { type }), filename);
+}
+
+function save(content: Blob, filename: string): void {
+  const address = URL.createObjectURL(content);
   const link = document.createElement("a");
   link.href = address;
   link.download = filename;
   link.click();
   URL.revokeObjectURL(address);
+}
+
+/** Post a reading as a device does, by its own login; whether somebody is signed in has nothing to do with it. Answers
+    with the reason why it was refused, or null. */
+export async function postAs(login: { username: string; password: string }, path: string, body: string): Promise<string | null> {
+  let response: Response;
+  try {
+    response = await fetch(PREFIX + path, {
+      method: "POST",
+      credentials: "omit",
+      headers: { Authorization: `Basic ${btoa(`${login.username}:${login.password}`)}` },
+      body,
+    });
+  } catch {
+    throw new Problem(0, "Can't reach the server. Check your connection.");
+  }
+  const said = await response.json().catch(() => ({}));
+  if (!response.ok) throw problemOf(response.status, said);
+  return said.readings?.find((each: { outcome: string }) => each.outcome === "refused")?.reason ?? null;
 }
 
 /** An object with the version that it was read at, for `If-Match`. */

@@ -117,7 +117,7 @@ function Keep({ device }: { device: DeviceResource }) {
       </div>
       {access && (
         <Dialog title={t("New credentials")} wide close={() => setAccess(null)}>
-          <Credentials access={access} feed={null} />
+          <Credentials access={access} feed={null} code={device.device_code} leave={() => setAccess(null)} />
         </Dialog>
       )}
     </section>

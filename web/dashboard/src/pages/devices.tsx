@@ -195,22 +195,23 @@ function NewDevice({ close }: { close: () => void }) {
   const [, go] = useLocation();
   const [made, setMade] = useState<{ device: DeviceCreated; feed: Feed | null; refused: unknown } | null>(null);
   if (made) {
+    const leave = (): void => {
+      close();
+      go(`/devices/${made.device.id}`);
+    };
     return (
       <Dialog
         key="made"
         title={t("{name} is ready to connect", { name: made.device.name })}
         wide
-        close={() => {
-          close();
-          go(`/devices/${made.device.id}`);
-        }}
+        close={leave}
       >
         {made.refused !== null && (
           <p className="problem" role="alert">
             {t("First feed not created: {problem}", { problem: inWords(made.refused) })}
           </p>
         )}
-        <Credentials access={made.device.mqtt} feed={made.feed} />
+        <Credentials access={made.device.mqtt} feed={made.feed} code={made.device.device_code} leave={leave} />
       </Dialog>
     );
   }

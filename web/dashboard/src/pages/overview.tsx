@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useMemo } from "react";
 import { get, query } from "../api";
 import { useChange, useEvery, useLive } from "../live/hooks";
+import { Checklist } from "../parts/checklist";
 import { here } from "../parts/civil";
 import { Card, Change, Days, Kinds } from "../parts/figures";
 import { perMinute, withGaps } from "../parts/series";
@@ -85,18 +86,22 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
   const { series, gaps } = useMemo(() => counts(points, bucket_s, Date.parse(end) / 1000), [points, bucket_s, end]);
   if (!total) {
     return (
-      <Empty title={t("No devices yet")}>
-        <p>{t("Add a device to get its credentials and a command that sends a first reading.")}</p>
-        <a className="button" href="#/devices">
-          {t("Add device")}
-        </a>
-      </Empty>
+      <>
+        <Checklist devices={0} />
+        <Empty title={t("No devices yet")}>
+          <p>{t("Add a device to get its credentials and a command that sends a first reading.")}</p>
+          <a className="button" href="#/devices">
+            {t("Add device")}
+          </a>
+        </Empty>
+      </>
     );
   }
   // What was cancelled includes all that a change of a schedule replaced.
   const occurrences = Object.entries(stats.schedules.occurrences).filter(([state]) => state !== "cancelled");
   return (
     <>
+      <Checklist devices={total} />
       <div className="cards six">
         <Card name={t("Devices")} value={number(total)} href="#/devices" />
         <Card name={t("Online")} value={number(online)} hint={`${number(total ? (100 * online) / total : 0, 0)} %`} href="#/map" />

@@ -1,55 +1,73 @@
-// How a device logs in: shown once, with a line that can be pasted into a terminal.
+// How a device logs in: shown once, with a button and lines that send a first reading.
 
+import { useRef, useState } from "react";
+import { postAs, saveAs } from "../api";
 import { useLive, useTopic } from "../live/hooks";
 import type { Feed, MqttAccess } from "../types";
 import type { Listener } from "../types_account";
-import { t } from "../words";
-import { Copy, Secret } from "./ui";
-
-/** A word of a POSIX shell. */
-const quoted = (text: string): string => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
-
-/** Where a client connects to, as options of mosquitto's programs. */
-function where(url: string | null, here: string): string[] {
-  const parts = /^mqtts?:\/\/(?:\[(.+)\]|([^:/]+))(?::(\d+))?/.exec(url ?? "");
-  const named = parts?.[1] ?? parts?.[2] ?? "";
-  const host = ["", "0.0.0.0", "::"].includes(named) ? here : named;
-  const isSafe = url?.startsWith("mqtts:") ?? false;
-  const port = parts?.[3] ?? (isSafe ? "8883" : "1883");
-  return ["-h", host, "-p", port, ...(isSafe ? ["--capath", "/etc/ssl/certs"] : [])];
-}
-
-export function publishLine(access: MqttAccess, key: string, here = location.hostname): string {
-  const words = ["mosquitto_pub", ...where(access.url, here), "-q", "1"];
-  words.push("-u", access.username, "-P", access.password, "-i", access.client_id);
-  words.push("-t", `${access.topic_prefix}/feeds/${key}`, "-m", "25.5");
-  return words.map(quoted).join(" ");
-}
+import { reasonWord, t } from "../words";
+import { LeaveQuestion, useShownOnce } from "./shown_once";
+import { TEST_VALUE, brokerOf, credentialsFile, mosquittoOptions, postPath, quoted, snippets } from "./snippets";
+import { TabList } from "./tab_list";
+import { Action, Copy, Secret } from "./ui";
 
 export function subscribeLine(access: Listener & { password: string }, here = location.hostname): string {
-  const words = ["mosquitto_sub", ...where(access.url, here)];
+  const words = ["mosquitto_sub", ...mosquittoOptions(brokerOf(access.url, here))];
   words.push("-u", access.username, "-P", access.password, "-i", `${access.client_id_prefix}1`);
   words.push("-t", `${access.topic_prefix}/#`, "-v");
   return words.map(quoted).join(" ");
 }
 
-export function Credentials({ access, feed }: { access: MqttAccess; feed: Feed | null }) {
-  const line = publishLine(access, feed?.key ?? "temperature");
+/** `code` names the file; `leave` closes what it stands in. */
+export function Credentials({ access, feed, code, leave }: { access: MqttAccess; feed: Feed | null; code: string; leave: () => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [isSaved, setSaved] = useState(false);
+  const [isAsking, setAsking] = useState(false);
+  useShownOnce(box, !isSaved, () => setAsking(true));
+  const key = feed?.key ?? "temperature";
+  async function send(): Promise<void> {
+    const reason = await postAs(access, postPath(key), TEST_VALUE);
+    if (reason !== null) throw new Error(t("Rejected: {reason}", { reason: reasonWord(reason) }));
+  }
+  function save(): void {
+    saveAs(credentialsFile(access, location.origin), `roost-${code}.json`, "application/json");
+    setSaved(true);
+    setAsking(false);
+  }
   return (
-    <>
+    <div ref={box}>
+      {isAsking && <LeaveQuestion save={save} leave={leave} stay={() => setAsking(false)} />}
       <p>{t("Copy the password now. You won't be able to see it again.")}</p>
       {access.url && <Secret name={t("Broker")} value={access.url} />}
       <Secret name={t("Username")} value={access.username} />
-      <Secret name={t("Password")} value={access.password} />
+      <Secret name={t("Password")} value={access.password} copied={() => setSaved(true)} />
       <Secret name={t("Client ID")} value={access.client_id} />
       <Secret name={t("Topic prefix")} value={access.topic_prefix} />
-      <h3>{t("Send a test reading")}</h3>
-      <pre data-testid="publish-line">{line}</pre>
       <div className="row">
-        <Copy text={line} label={t("Copy command")} />
-        {feed && <First feed={feed} />}
+        <button type="button" onClick={save}>
+          {t("Download credentials")}
+        </button>
       </div>
-    </>
+      <h3>{t("First reading")}</h3>
+      {feed && (
+        <div className="row">
+          <Action kind="primary" run={send}>
+            {t("Send a test reading")}
+          </Action>
+          <First feed={feed} />
+        </div>
+      )}
+      <TabList label={t("Send it from your device")} tabs={snippets(access, key, location.origin)}>
+        {({ id, text }) => (
+          <>
+            <pre className="snippet" data-testid="publish-line" data-snippet={id} tabIndex={0}>
+              {text}
+            </pre>
+            <Copy text={text} label={t("Copy")} />
+          </>
+        )}
+      </TabList>
+    </div>
   );
 }
 

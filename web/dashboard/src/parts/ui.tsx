@@ -84,7 +84,7 @@ export function Bones({ lines = 6 }: { lines?: number }) {
   );
 }
 
-export function Copy({ text, label }: { text: string; label: string }) {
+export function Copy({ text, label, copied }: { text: string; label: string; copied?: () => void }) {
   return (
     <button
       type="button"
@@ -92,7 +92,10 @@ export function Copy({ text, label }: { text: string; label: string }) {
       onClick={() =>
         navigator.clipboard
           .writeText(text)
-          .then(() => done(t("Copied")))
+          .then(() => {
+            done(t("Copied"));
+            copied?.();
+          })
           .catch(() => failed(new Error(t("Couldn't access the clipboard. Select the text and copy it."))))
       }
     >
@@ -103,12 +106,12 @@ export function Copy({ text, label }: { text: string; label: string }) {
 }
 
 /** Something that is shown once: with a way to copy it. */
-export function Secret({ name, value }: { name: string; value: string }) {
+export function Secret({ name, value, copied }: { name: string; value: string; copied?: () => void }) {
   return (
     <div className="secret">
       <span className="quiet">{name}</span>
       <code>{value}</code>
-      <Copy text={value} label={t("Copy")} />
+      <Copy text={value} label={t("Copy")} copied={copied} />
     </div>
   );
 }
