@@ -3,13 +3,13 @@
 A device that comes back after weeks without a line sends what it measured meanwhile. These do the
 same, with the same messages, so every reading is judged, alarms are raised and cleared by its time,
 and charts and sums follow. Readings that may raise an alarm go before the first live one, because
-an older reading changes no alarm; all others go in portions, behind live ones.
+an older reading changes no alarm. All others go in portions behind live ones, the last day first.
 """
 
 import math
 import random
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import trio
@@ -18,17 +18,19 @@ from actors.adapters.mqtt.client import Address
 from actors.runtime.clock import WallClock
 from protocol.device.topics import prefix
 from protocol.times import SECOND_US
-from roost.demo.business import Place
-from roost.demo.readings import Readings
+from roost.demo.business import Place, Sensor
+from roost.demo.readings import DAY_STEP_US, DAY_US, Readings
 from roost.fleet.device import Access, VirtualDevice
 from roost.fleet.tally import Tally
 from roost.provisioning import NewLogin
 
-EVERY_S = 2.0
+EVERY_S = 10.0
 # Messages of the history with each live report: a month of a device takes half a minute.
-PORTION = 3
-STATUS_EVERY = 5  # reports
+PORTION = 8
 LAP_S = 900.0  # of the van
+STATE = ("temperature", "humidity")  # what a status has of its sensors
+
+Entries = list[dict[str, Any]]
 
 
 class DemoDevice:
@@ -57,38 +59,46 @@ class DemoDevice:
         self._place = place
         self._clock = clock
         self._readings = Readings(place, began_us)
-        self._history = self._told_history(since_us, until_us)
+        alarming = [sensor for sensor in place.sensors if sensor.has_alarm]
+        others = [sensor for sensor in place.sensors if not sensor.has_alarm]
+        older, newer = self._history_of(alarming, since_us, until_us)
+        self._first = chain(older, newer)
+        older, newer = self._history_of(others, since_us, until_us)
+        self._then = chain(newer, older)
         self._told_at = -1  # acknowledged messages of readings by which the history is complete
-        self._reports = 0
         self._tally = Tally()
         self.virtual = VirtualDevice(
             broker,
             Access(login.client_id, login.client_id, login.password, prefix(user_id, place.code)),
-            self._talk,
+            self.talk,
             period_s=EVERY_S,
             tally=self._tally,
             rng=random.Random(place.code),
             session=clock.now_us() // SECOND_US,
             entering=trio.CapacityLimiter(1),
+            at_once=True,
         )
 
-    def _told_history(self, since_us: int, until_us: int) -> Iterator[list[dict[str, Any]]]:
-        alarming = [sensor for sensor in self._place.sensors if sensor.has_alarm]
-        others = [sensor for sensor in self._place.sensors if not sensor.has_alarm]
-        self._first = self._readings.history(alarming, since_us, until_us) if alarming else iter(())
-        return self._readings.history(others, since_us, until_us) if others else iter(())
+    def _history_of(
+        self, sensors: Sequence[Sensor], since_us: int, until_us: int
+    ) -> tuple[Iterator[Entries], Iterator[Entries]]:
+        """Up to a day ago, and the last day."""
+        if not sensors:
+            return iter(()), iter(())
+        day_us = max(since_us, until_us - DAY_US)
+        older = self._readings.history(sensors, since_us, day_us)
+        return older, self._readings.history(sensors, day_us, until_us, DAY_STEP_US)
 
-    def _talk(self) -> Iterable[tuple[str, Any]]:
+    def talk(self) -> Iterable[tuple[str, Any]]:
+        """What it publishes with each report."""
         now_us = self._clock.now_us()
-        yield from self._status(now_us)
+        yield "status", self._status(now_us)
         for entries in self._first:
             yield "feeds", entries
         if not self._readings.is_silent(now_us):
-            yield (
-                "feeds",
-                {sensor.key: self._readings.at(sensor, now_us) for sensor in self._place.sensors},
-            )
-        portion = list(islice(self._history, PORTION))
+            sensors = self._place.sensors
+            yield "feeds", {sensor.key: self._readings.at(sensor, now_us) for sensor in sensors}
+        portion = list(islice(self._then, PORTION))
         for entries in portion:
             yield "feeds", entries
         if not portion:
@@ -103,22 +113,17 @@ class DemoDevice:
             if self._place.is_away:
                 self.virtual.stop()
 
-    def _status(self, now_us: int) -> Iterator[tuple[str, Any]]:
-        self._reports += 1
-        if self._reports % STATUS_EVERY != 1 and not self._place.route:
-            return
-        place, values = self._place, {}
-        for sensor in place.sensors:
-            if sensor.key in ("temperature", "humidity"):
-                values[sensor.key] = self._readings.at(sensor, now_us)
+    def _status(self, now_us: int) -> dict[str, Any]:
+        place = self._place
         lap = now_us / SECOND_US / LAP_S * 2 * math.pi
-        yield (
-            "status",
-            {
-                "status": "online",
-                "latitude": round(place.latitude + place.route * math.sin(lap), 6),
-                "longitude": round(place.longitude + 1.6 * place.route * math.cos(lap), 6),
-                "firmware": place.firmware,
-                **values,
+        return {
+            "status": "online",
+            "latitude": round(place.latitude + place.route * math.sin(lap), 6),
+            "longitude": round(place.longitude + 1.6 * place.route * math.cos(lap), 6),
+            "firmware": place.firmware,
+            **{
+                sensor.key: self._readings.at(sensor, now_us)
+                for sensor in place.sensors
+                if sensor.key in STATE
             },
-        )
+        }

@@ -15,9 +15,12 @@ from roost.demo.business import DAYS, EPISODES, HOURS, ZONE_HOURS, Episode, Plac
 
 SEED = "song-han"
 STEP_US = 600 * SECOND_US
+# The last day is denser, so that its chart is no flat line beside what comes live.
+DAY_US = 24 * 3_600 * SECOND_US
+DAY_STEP_US = 60 * SECOND_US
 HISTORY_US = 30 * round(DAYS) * SECOND_US
 # Of a message of the history: far below the 500 readings and 64 KiB that one may have.
-TIMES_MAX = 200
+TIMES_MAX = 240
 # One reading in so many was lost on its way.
 LOST = 120
 RAMP_S = 1_200.0  # how long an episode takes to be felt, and to be over
@@ -56,12 +59,11 @@ class Readings:
         return round(min(100.0, value) if sensor.unit == "%" else value, sensor.decimals)
 
     def history(
-        self, sensors: Sequence[Sensor], since_us: int, until_us: int
+        self, sensors: Sequence[Sensor], since_us: int, until_us: int, step_us: int = STEP_US
     ) -> Iterator[list[dict[str, Any]]]:
-        """Every ten minutes from `since_us` to before `until_us`, oldest first, without gaps that
-        it had."""
+        """One each step from `since_us` to before `until_us`, oldest first, with its gaps."""
         entries: list[dict[str, Any]] = []
-        for at_us in range(-(-since_us // STEP_US) * STEP_US, until_us, STEP_US):
+        for at_us in range(-(-since_us // step_us) * step_us, until_us, step_us):
             lost = _chance(f"{SEED}/{self._place.code}/{at_us}") * LOST < 1
             if lost or self.is_silent(at_us):
                 continue

@@ -54,6 +54,7 @@ class VirtualDevice:
         period_s: between two reports.
         session: grows at every start; it is part of its status and its will.
         entering: limits how many of all devices connect at the same time.
+        at_once: whether it reports as soon as it is connected, too.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class VirtualDevice:
         rng: random.Random,
         session: int,
         entering: trio.CapacityLimiter,
+        *,
+        at_once: bool = False,
     ) -> None:
         self.was_connected = False
         self._broker = broker
@@ -76,6 +79,7 @@ class VirtualDevice:
         self._rng = rng
         self._session = session
         self._entering = entering
+        self._at_once = at_once
         self._stopping = trio.Event()
         self._ended = trio.Event()  # this connection ended, or the device stops
         self._entry = trio.CancelScope()
@@ -155,16 +159,21 @@ class VirtualDevice:
             await slots.acquire()
             nursery.start_soon(self._publish, line, topic, payload, slots)
         due_s = trio.current_time() + self._rng.random() * self._period_s
+        if self._at_once:
+            await self._say(line, nursery, slots)
         while True:
             with trio.move_on_at(due_s):
                 await self._ended.wait()
             if self._ended.is_set():
                 return
-            for topic, said in self._talk():
-                self._tally.sent += topic.startswith("feeds")
-                await slots.acquire()
-                nursery.start_soon(self._publish, line, topic, codec.encode(said), slots)
+            await self._say(line, nursery, slots)
             due_s = self._next(due_s)
+
+    async def _say(self, line: DeviceClient, nursery: trio.Nursery, slots: trio.Semaphore) -> None:
+        for topic, said in self._talk():
+            self._tally.sent += topic.startswith("feeds")
+            await slots.acquire()
+            nursery.start_soon(self._publish, line, topic, codec.encode(said), slots)
 
     def _next(self, due_s: float) -> float:
         """If it is late by more than a second (ten readings are unacknowledged, or the machine is

@@ -303,7 +303,7 @@ def test_the_demo_publishes_with_credentials_of_its_own(tmp_path: Path) -> None:
             points = http.get(f"/api/v1/feed-values/{fridge}", params=chart).json()["items"]
             return sum(point["count"] for point in points) if len(points) > 29 else 0
 
-        eventually(of_a_month, lambda count: count > 4_000)
+        eventually(of_a_month, lambda count: count > 5_000)
         cleared = http.get("/api/v1/alarms", params={"state": "cleared"}).json()["items"]
         assert devices["my-khe-fridge"] in {alarm["device_id"] for alarm in cleared}
         tried = roost.process.stdout.readline().split()

@@ -80,7 +80,7 @@ class Broker:
 class Scene:
     """One device that says a number every two seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: bool = False) -> None:
         self.broker = Broker()
         self.tally = Tally()
         self.count = 0
@@ -94,6 +94,7 @@ class Scene:
             rng=random.Random(1),
             session=7,
             entering=trio.CapacityLimiter(1),
+            at_once=at_once,
         )
 
     def _talk(self) -> list[tuple[str, Any]]:
@@ -130,6 +131,19 @@ async def test_it_reports_at_its_pace_and_says_when_it_comes_and_goes(scene: Sce
     assert (topic, json.loads(payload)) == ("users/u/devices/d/status", offline)
     assert scene.tally.connected == 0
     assert scene.tally.sent == scene.tally.acknowledged == 10
+
+
+@virtual
+async def test_one_that_reports_at_once_keeps_its_pace() -> None:
+    scene = Scene(at_once=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scene.live)
+        await trio.sleep(8.5)
+        nursery.cancel_scope.cancel()
+    first, *times = (at for at, topic, _ in scene.broker.heard if topic.endswith("feeds/t"))
+    assert first == scene.broker.tries[0]
+    assert first < times[0] < first + 2
+    assert {round(after - before, 6) for before, after in pairwise(times)} == {2.0}
 
 
 @virtual

@@ -1,7 +1,9 @@
 """The demo's shop and screens, through the calls that people's shops and screens go through."""
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +101,11 @@ def test_its_media_are_few_bytes_of_types_that_the_library_takes() -> None:
         kinds.add(sniffer.finish().content_type.partition("/")[0])
     assert kinds == {"image", "video"}
     assert set(SCREENS) == {place.code for place in PLACES if place.is_screen}
+
+
+def test_the_readme_opens_with_a_small_picture_that_is_there() -> None:
+    root = Path(__file__).parents[4]
+    first = (root / "README.md").read_text().split("\n\n")[1]
+    picture = re.fullmatch(r"!\[[^]]{20,}\]\((docs/\w+\.png)\)", first)
+    assert picture is not None
+    assert 10_000 < (root / picture[1]).stat().st_size < 200_000
