@@ -20,7 +20,7 @@ from actors.runtime.clock import WallClock
 from actors.runtime.reply import Reply
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Kind, Topic, prefix
-from protocol.errors import Busy, TooMany, Unauthorized, Unavailable
+from protocol.errors import Busy, TooMany, Unauthorized
 from protocol.messages import FromDevice
 from protocol.problems.detail import Detail
 from protocol.records import Origin, WriteUnit
@@ -71,12 +71,12 @@ class Posts:
 
         Raises:
             TooMany: it is above the rate of its device or user.
-            Busy: there is no room; or it was not committed in time, and may be later.
-            Unavailable: another process serves devices.
+            Busy: another process serves devices; there is no room; or it was not committed in time,
+                and may be later.
             Unauthorized: the device was deleted meanwhile.
         """
         if not self._leads():
-            raise Unavailable("another process serves devices")
+            raise _not_serving()
         wait_s = self._limits.wait_s(topic)
         if wait_s:
             raise TooMany(Detail("device_too_fast"), retry_after_s=max(1, round(wait_s)))
@@ -109,7 +109,11 @@ class Posts:
         """Another process has led since these units were taken: the devices send them again."""
         for unit in units:
             if isinstance(unit.receipt, Post):
-                unit.receipt.fail(Unavailable("another process serves devices"))
+                unit.receipt.fail(_not_serving())
+
+
+def _not_serving() -> Busy:
+    return Busy(Detail("not_serving"), retry_after_s=RETRY_S)
 
 
 def _origin(topic: Topic, payload: bytes, now_us: int, post: Post) -> Origin:

@@ -78,6 +78,7 @@ TEXTS = {
     # How fast.
     "device_too_fast": "The device sends faster than it may",
     "no_room_for_message": "There is no room for this message now; send it again",
+    "not_serving": "Another server serves the devices now; send the message again",
     "message_not_committed": "The message is not stored yet; send it again",
     "too_many_requests": "Too many requests",
     "too_many_at_once": "Too many requests at once",

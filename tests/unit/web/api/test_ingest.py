@@ -10,13 +10,10 @@ import trio.testing
 from actors.adapters.mqtt.plans import plain_plans
 from actors.ingest.counters import Counters
 from actors.ingest.limits import Limits
-from actors.ingest.posts import Post
 from actors.ingest.rates import RateSettings
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import parse_topic
-from protocol.errors import Unavailable
-from protocol.records import WriteUnit
-from tests.unit.site import Site, open_site
+from tests.unit.site import Site
 
 TEMPERATURE = {"key": "temperature", "name": "t", "min_value": -40, "max_value": 85}
 
@@ -196,20 +193,21 @@ async def test_the_answer_waits_for_a_commit_that_holds(
     assert await sender.values() == [1.0]
 
 
-async def test_what_another_process_stores_instead_is_not_answered_as_stored() -> None:
-    post = Post()
-    async with open_site() as site:
-        unit = WriteUnit(device=("u", "d"), receipt=post)
-        site.service.posts.gave_up([unit])
-    with pytest.raises(Unavailable):
-        await post.wait(1)
+async def test_a_process_that_was_replaced_answers_no_reading_as_stored(
+    site: Site, sender: Sender
+) -> None:
+    site.service.writer.epoch += 1  # the store knows no such lead
+    status, problem = await sender.send("feeds/temperature", 1)
+    assert (status, problem["code"]) == (503, "not_serving")
+    assert await sender.values() == []
 
 
 async def test_a_process_that_does_not_serve_and_one_without_room_take_nothing(
     site: Site, sender: Sender
 ) -> None:
     site.service.leadership.is_standby = True
-    assert (await sender.send("feeds/temperature", 1))[0] == 503
+    status, problem = await sender.send("feeds/temperature", 1)
+    assert (status, problem["code"]) == (503, "not_serving")
     site.service.leadership.is_standby = False
     site.service.gateway.room.is_closed = True
     status, problem = await sender.send("feeds/temperature", 1)

@@ -119,6 +119,7 @@ export const viProblems = {
   not_object: "phải là đối tượng JSON",
   not_one_of: "phải là một trong các giá trị: {words}",
   not_price: "phải là một số tiền như 9.90, dưới một tỷ",
+  not_serving: "Một máy chủ khác đang phục vụ thiết bị; hãy gửi lại",
   not_sort: "phải là một trong các giá trị: {words}; thêm - ở trước để đảo thứ tự",
   not_text: "phải là văn bản",
   not_time: "phải là thời điểm theo RFC 3339, ví dụ 2026-01-31T08:05:00Z",
