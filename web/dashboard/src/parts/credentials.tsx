@@ -8,7 +8,7 @@ import type { Listener } from "../types_account";
 import { reasonWord, t } from "../words";
 import { LeaveQuestion, useShownOnce } from "./shown_once";
 import { TEST_VALUE, brokerOf, credentialsFile, mosquittoOptions, postPath, quoted, snippets } from "./snippets";
-import { TabList } from "./tab_list";
+import { Tabs } from "./tabs";
 import { Action, Copy, Secret } from "./ui";
 
 export function subscribeLine(access: Listener & { password: string }, here = location.hostname): string {
@@ -25,6 +25,9 @@ export function Credentials({ access, feed, code, leave }: { access: MqttAccess;
   const [isAsking, setAsking] = useState(false);
   useShownOnce(box, !isSaved, () => setAsking(true));
   const key = feed?.key ?? "temperature";
+  const lines = snippets(access, key, location.origin);
+  const [shown, setShown] = useState(lines[0]?.id ?? "");
+  const text = lines.find(({ id }) => id === shown)?.text ?? "";
   async function send(): Promise<void> {
     const reason = await postAs(access, postPath(key), TEST_VALUE);
     if (reason !== null) throw new Error(t("Rejected: {reason}", { reason: reasonWord(reason) }));
@@ -57,16 +60,12 @@ export function Credentials({ access, feed, code, leave }: { access: MqttAccess;
           <First feed={feed} />
         </div>
       )}
-      <TabList label={t("Send it from your device")} tabs={snippets(access, key, location.origin)}>
-        {({ id, text }) => (
-          <>
-            <pre className="snippet" data-testid="publish-line" data-snippet={id} tabIndex={0}>
-              {text}
-            </pre>
-            <Copy text={text} label={t("Copy")} />
-          </>
-        )}
-      </TabList>
+      <Tabs label={t("Send it from your device")} tabs={lines.map(({ id, name }) => [id, name])} value={shown} onChange={setShown}>
+        <pre data-testid="publish-line" data-snippet={shown}>
+          {text}
+        </pre>
+        <Copy text={text} label={t("Copy")} />
+      </Tabs>
     </div>
   );
 }
