@@ -1,23 +1,27 @@
 """What became of a message that a device posted over HTTP (CONTRACT §2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from protocol.errors import Reason
+from protocol.problems.coded import code_of
+from protocol.problems.detail import Value
 from protocol.records import Rejection
 
 
 class PostedReading(msgspec.Struct, frozen=True, kw_only=True):
     """A reading of the message, or a field of a status that was refused. `key` is "" where the
-    message has none. `reason` and `detail` are those of the rejected message."""
+    message has none. `reason`, `detail`, `code` and `params` are those of the rejected message."""
 
     key: str
     outcome: Literal["stored", "refused"]
     reason: str | UnsetType = UNSET
     detail: str | UnsetType = UNSET
+    code: str | UnsetType | None = UNSET
+    params: Mapping[str, Value] | UnsetType = UNSET
 
 
 class IngestView(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,5 +57,9 @@ def _posted(key: str, rejection: Rejection | None) -> PostedReading:
     if rejection is None:
         return PostedReading(key=key, outcome="stored")
     return PostedReading(
-        key=key, outcome="refused", reason=rejection.reason, detail=rejection.detail
+        key=key,
+        outcome="refused",
+        reason=rejection.reason,
+        detail=rejection.detail,
+        **code_of(rejection.coded),
     )

@@ -12,6 +12,7 @@ import trio
 from actors.media.sniffing import Sniffer
 from actors.service import Service
 from protocol.media.media import Media
+from protocol.problems.detail import Detail
 from protocol.schedule.civil import zone_of
 from protocol.schedule.recurrence import upcoming
 from protocol.schedule.schedules import COMPLETED, FAILED, MISSED, Occurrence, Schedule, planned
@@ -25,6 +26,7 @@ QUOTA_BYTES = 64 << 20
 DAY_US = 24 * 3_600 * SECOND_US
 WEEK_US = 7 * DAY_US
 PLAYS_MAX = 100
+OFFLINE = Detail("play_offline")
 # So soon after the start a film plays, for whoever looks.
 FIRST_FILM_US = 90 * SECOND_US
 
@@ -147,10 +149,12 @@ def _became(schedule: Schedule, due_us: int, rng: random.Random) -> Occurrence:
             triggered_us=None,
             acknowledged_us=None,
             completed_us=None,
-            detail="the device was offline",
+            detail=str(OFFLINE),
+            coded=OFFLINE.coded,
         )
     if fate < 0.13:
-        return msgspec.structs.replace(played, state=FAILED, detail="no space left on the screen")
+        words = "no space left on the screen"  # the device's own
+        return msgspec.structs.replace(played, state=FAILED, detail=words, coded=None)
     return played
 
 

@@ -298,6 +298,7 @@ async def test_what_was_played_before_is_added_as_it_ended_and_fires_never(home:
             acknowledged_us=NOW - n * SECOND + 2,
             completed_us=NOW - n * SECOND + 3,
             detail=f"why {n}",
+            coded=f"code {n}",
         )
         for n, state in ((3, "completed"), (2, "missed"), (-9, "failed"))
     ]

@@ -38,12 +38,14 @@ async def add_schedule(
     return SCHEDULES.record(added)
 
 
-_PLAYED = ("due_us", "state", "triggered_us", "acknowledged_us", "completed_us", "detail")
+_PLAYED = (
+    *("due_us", "state", "triggered_us", "acknowledged_us", "completed_us", "detail", "coded"),
+)
 _ADD_PLAYED = """
 INSERT INTO schedule_occurrences
-  (schedule_num, due_at, state, triggered_at, acknowledged_at, completed_at, detail)
+  (schedule_num, due_at, state, triggered_at, acknowledged_at, completed_at, detail, coded)
 SELECT $1, * FROM unnest($2::timestamptz[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-  $6::timestamptz[], $7::text[])
+  $6::timestamptz[], $7::text[], $8::text[])
 ON CONFLICT (schedule_num, due_at) DO NOTHING
 """
 

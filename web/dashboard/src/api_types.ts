@@ -628,6 +628,8 @@ export interface PostedReading {
   outcome: "refused" | "stored";
   reason?: string;
   detail?: string;
+  code?: string | null;
+  params?: Record<string, string | number>;
 }
 
 export interface ProblemView {

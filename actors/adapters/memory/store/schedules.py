@@ -100,6 +100,7 @@ class ScheduleTables(CommandTables, MediaTables):
                     acknowledged_us=said.acknowledged_us,
                     completed_us=said.completed_us,
                     detail=said.detail,
+                    coded=said.coded,
                 )
 
     def change_schedule(self, schedule: Schedule) -> None:

@@ -74,7 +74,10 @@ async def test_two_on_one_screen_at_once_are_marked(site: Site) -> None:
     assert [(each["filename"], each["conflict"]) for each in page["items"]] == [("b.txt", False)]
 
 
-async def test_a_minutely_rule_shows_the_first_entries_and_says_so(site: Site) -> None:
+async def test_a_minutely_rule_shows_the_first_entries_and_says_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web.api.calendar, "EXPAND_S", 600.0)  # a busy machine is no failure
     await schedule(site, await site.device(), await media(site), recurrence="FREQ=MINUTELY")
     _, page = await calendar(site, *MONTH)
     assert (len(page["items"]), page["complete"]) == (5_000, False)

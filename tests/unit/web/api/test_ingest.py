@@ -135,7 +135,9 @@ async def test_a_status_sets_the_device_and_names_what_it_does_not_take(sender: 
             "key": "latitude",
             "outcome": "refused",
             "reason": "bad_value",
-            "detail": said["readings"][0]["detail"],
+            "detail": "latitude is out of range: at most 90",
+            "code": "said_beyond",
+            "params": {"field": "latitude", "most": 90},
         }
     ]
     assert (await sender.shown())["firmware"] == "1.4"
