@@ -23,12 +23,20 @@ async () => (await axe.run(document, {
 })).violations.map(
   (each) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)
 """
-# What stands in a button, a card or a cell, and is wider than that.
+# What stands in a button, a card or a cell, and is wider than that; what reaches out of the menu.
 CUT = """
-() => [...document.querySelectorAll("button, .button, .card, .badge, h1, h2, dt, dd, label")]
-  .filter((it) => it.clientWidth > 1 && it.scrollWidth > it.clientWidth + 1)
-  .map((it) => `${it.tagName} ${it.textContent}`)
+() => {
+  const cells = "button, .button, .card, .badge, h1, h2, dt, dd, label";
+  const wide = [...document.querySelectorAll(cells)]
+    .filter((it) => it.clientWidth > 1 && it.scrollWidth > it.clientWidth + 1);
+  const edge = document.querySelector(".side").getBoundingClientRect().right + 1;
+  const beside = [...document.querySelectorAll(".side *")]
+    .filter((it) => it.getBoundingClientRect().right > edge);
+  return [...wide, ...beside].map((it) => `${it.tagName} ${it.textContent}`);
+}
 """
+WIDTH = "() => document.querySelector('main').getBoundingClientRect().width"
+CONTENT_MAX = 1440
 # What reaches out of the open dialog.
 BESIDE = """
 () => {
@@ -147,6 +155,7 @@ def test_every_page_is_readable(
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wider <= 0, f"{name} scrolls sideways"
         assert page.evaluate(CUT) == [], name
+        assert page.evaluate(WIDTH) <= CONTENT_MAX, name
         if pictures:
             page.wait_for_load_state("networkidle")
             page.screenshot(path=Path(pictures) / f"{name}-{look}.png", full_page=True)

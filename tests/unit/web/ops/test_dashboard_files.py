@@ -35,6 +35,7 @@ def built(tmp_path: Path) -> Path:
     (tmp_path / "index.html").write_text("<!doctype html><title>Roost</title>")
     (tmp_path / "assets" / "index-abc.js").write_text("let answer = 42;\n" * 100)
     (tmp_path / "assets" / "layers-abc.png").write_bytes(b"\x89PNG")
+    (tmp_path / "assets" / "inter-abc.woff2").write_bytes(b"wOF2")
     return tmp_path
 
 
@@ -59,6 +60,9 @@ async def test_assets_are_kept_for_ever_and_compressed_for_who_takes_it(built: P
     data = await small.get_data(as_text=False)
     assert len(data) < 200
     assert gzip.decompress(data) == await plain.get_data(as_text=False)
+    face = await client.get("/assets/inter-abc.woff2", headers={"Accept-Encoding": "gzip"})
+    assert face.headers["Content-Type"] == "font/woff2"
+    assert "Content-Encoding" not in face.headers  # it is compressed in itself
     picture = await client.get("/assets/layers-abc.png", headers={"Accept-Encoding": "gzip"})
     assert picture.headers["Content-Type"] == "image/png"
     assert "Content-Encoding" not in picture.headers

@@ -1,11 +1,9 @@
 // One feed: its curve or its last readings, its alarms, its settings.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
 import { get } from "../api";
 import { useLastValue } from "../live/hooks";
 import { AlarmsHere } from "../parts/alarms";
-import { DeviceName } from "../parts/device_name";
 import { FOLLOWED_MS } from "../parts/edit_form";
 import { Rows } from "../parts/lists";
 import { measured } from "../parts/measured";
@@ -30,10 +28,7 @@ function About({ feed }: { feed: Feed }) {
     <>
       <Heading
         title={feed.name}
-        trail={[
-          feed.device_id ? ["/devices", t("Devices")] : ["/feeds", t("Feeds")],
-          ...(feed.device_id ? [[`/devices/${feed.device_id}`, <DeviceName key="name" id={feed.device_id} />] as [string, ReactNode]] : []),
-        ]}
+        trail={[["/feeds", t("Feeds")]]}
         state={
           <>
             {!feed.enabled && <Badge state="disabled" />}
