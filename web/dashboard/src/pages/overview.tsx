@@ -8,6 +8,7 @@ import { Checklist } from "../parts/checklist";
 import { here } from "../parts/civil";
 import { Card, Change, Days, Kinds } from "../parts/figures";
 import { perMinute, withGaps } from "../parts/series";
+import { counts as countsOf, lastHours } from "../parts/trend";
 import { Bones, Empty, Heading, Loaded, useNow } from "../parts/ui";
 import type { Device, Stats } from "../types";
 import { ago, bytes, number, playWord, t } from "../words";
@@ -51,25 +52,6 @@ function counts(points: Points, bucketS: number, end: number) {
   return withGaps([times, whole, running], 1.5 * bucketS);
 }
 
-/** The counts of all buckets that have ended, also of those in which nothing came. */
-function whole(points: Points, bucketS: number, end: number): number[] {
-  if (!points.length) return [];
-  const byTime = new Map(points.map((each) => [Math.round(Date.parse(each.ts) / 1000 / bucketS), each.count]));
-  const last = Math.floor(end / bucketS);
-  const first = Math.min(...byTime.keys());
-  return Array.from({ length: Math.max(0, last - first) }, (_, n) => byTime.get(first + n) ?? 0);
-}
-
-const HOUR_S = 3_600;
-
-/** Readings in the last hour, and in the one before. */
-function lastHours(points: Points, bucketS: number, end: number): { before: number; now: number } {
-  const all = whole(points, bucketS, end);
-  const many = Math.max(1, Math.round(HOUR_S / bucketS));
-  const sum = (part: number[]) => part.reduce((a, b) => a + b, 0);
-  return { now: sum(all.slice(-many)), before: sum(all.slice(-2 * many, -many)) };
-}
-
 export const countOnline = (devices: Iterable<Device>): number => {
   let online = 0;
   for (const device of devices) if (device.status !== "offline") online += 1;
@@ -109,7 +91,7 @@ function Figures({ stats, rate }: { stats: Stats; rate: number | undefined }) {
           name={t("Readings per minute")}
           value={rate === undefined ? "…" : number(rate, 1)}
           hint={<Change {...lastHours(points, bucket_s, Date.parse(end) / 1000)} title={t("compared with the hour before")} />}
-          trend={whole(points, bucket_s, Date.parse(end) / 1000)}
+          trend={countsOf(points, bucket_s, Date.parse(end) / 1000)}
         />
         <Card name={t("Open alarms")} value={number(stats.open_alarms)} href="#/alarms" />
         <Card
