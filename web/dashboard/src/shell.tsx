@@ -19,7 +19,6 @@ import { arrive } from "./title";
 import type { User } from "./types";
 import { t } from "./words";
 
-const MapPage = lazily(() => import("./pages/map"));
 const DevicesPage = lazily(() => import("./pages/devices"));
 const DevicePage = lazily<{ id: string }>(() => import("./pages/device"));
 const FeedsPage = lazily(() => import("./pages/feeds"));
@@ -31,6 +30,8 @@ const AlarmsPage = lazily(() => import("./pages/alarms"));
 const ShopPage = lazily(() => import("./pages/shop"));
 const VerifyPage = lazily<{ token: string }>(() => import("./pages/verify"));
 const SettingsPage = lazily(() => import("./pages/settings"));
+// The largest comes last.
+const MapPage = lazily(() => import("./pages/map"));
 
 export function Shell({ user }: { user: User }) {
   const live = useMemo(() => new LiveStore(), []);
