@@ -4,8 +4,8 @@ import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { t } from "../words";
+import { fieldIn, hasTyped } from "./first_field";
 import { giveFocus } from "./focus";
-import { fieldIn, hasTyped } from "./forms";
 
 interface DialogProps {
   title: string;

@@ -7,7 +7,8 @@ import { PRECONDITION_FAILED, Problem, type Versioned, get, patch } from "../api
 import { t } from "../words";
 import { type Draft, type Texts, changes, conflicts, keptMine, saved as afterSave, settled, typed, without } from "./draft";
 import { draftOf, keepDraft } from "./drafts";
-import { EditContext, Form, Unchanged, type Values } from "./forms";
+import { EditContext } from "./form_context";
+import { Form, Unchanged, type Values } from "./forms";
 import { putStored } from "./stored";
 import { done } from "./toasts";
 

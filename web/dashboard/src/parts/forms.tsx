@@ -1,36 +1,19 @@
 // Forms whose errors stand beside the fields that caused them.
 
-import { type FormEvent, type ReactNode, createContext, useContext, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { Problem } from "../api";
-import { t } from "../words";
-import { type Detail, fieldText } from "../words/problems";
-import { Checkbox } from "./checkbox";
-import { Select } from "./select";
+import type { Detail } from "../words/problems";
+import { focusFirst } from "./first_field";
+import { Errors, type Values } from "./form_context";
 import { inWords } from "./toasts";
 import { refusalsOf } from "./validity";
 
-export type Values = Record<string, string>;
-
-/** The fields of a form that changes what is stored: their texts, and what became of them elsewhere. */
-export interface Edited {
-  stored: Values;
-  shown: (name: string) => string;
-  type: (name: string, text: string) => void;
-  /** Changed here and elsewhere: what to do about it. `say` is the stored text as people read it. */
-  conflict: (name: string, say: (stored: string) => string) => ReactNode;
-}
-
-export const EditContext = createContext<Edited | null>(null);
-
-function useEdited(name: string): Edited | null {
-  const edited = useContext(EditContext);
-  return edited && name in edited.stored ? edited : null;
-}
+export { Field, Tick } from "./fields";
+export { focusFirst } from "./first_field";
+export type { Values } from "./form_context";
 
 /** Nothing had to be sent: no failure, and nothing was saved. */
 export class Unchanged extends Error {}
-
-const Errors = createContext<Record<string, Detail>>({});
 
 interface FormProps {
   action: string;
@@ -132,143 +115,6 @@ function valuesOf(form: HTMLFormElement): Values {
   const values: Values = {};
   for (const [name, value] of new FormData(form)) if (typeof value === "string") values[name] = value;
   return values;
-}
-
-const FIELDS = ["input:not([type=hidden], [aria-hidden=true], :disabled)", ".select:not(:disabled)", ".checkbox:not(:disabled)", "textarea:not(:disabled)"].join();
-
-export const fieldIn = (box: HTMLElement): HTMLElement | null => box.querySelector<HTMLElement>(FIELDS);
-
-/** Focus the first field, unless somebody is in one. */
-export function focusFirst(box: HTMLElement): void {
-  if (!document.activeElement?.matches(FIELDS)) fieldIn(box)?.focus();
-}
-
-/** Whether a field is not as it was; what a form keeps by itself is not lost. */
-export const hasTyped = (box: HTMLElement): boolean =>
-  [...box.querySelectorAll<HTMLElement>("input:not([aria-hidden=true]), textarea, [data-begun]")].some((field) => {
-    if (field.closest("[data-kept]")) return false;
-    if (field.dataset.begun !== undefined) return field.dataset.value !== field.dataset.begun;
-    return (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) && field.value !== field.defaultValue;
-  });
-
-interface FieldProps {
-  name: string;
-  label: string;
-  hint?: string;
-  type?: string;
-  required?: boolean;
-  value?: string | number;
-  options?: [string, string][];
-  rows?: number;
-  autoComplete?: string;
-  inputMode?: "numeric";
-  pattern?: string;
-  minLength?: number;
-  maxLength?: number;
-  min?: number | string;
-  max?: number | string;
-  step?: number | string;
-  placeholder?: string;
-  onChange?: (value: string) => void;
-}
-
-export function Field({ name, label, hint, options, rows, value, type = "text", onChange, ...rest }: FieldProps) {
-  const id = useId();
-  const error = useContext(Errors)[name];
-  const edited = useEdited(name);
-  const conflict = edited?.conflict(name, (stored) => options?.find(([option]) => option === stored)?.[1] ?? stored);
-  const hear = (text: string) => {
-    edited?.type(name, text);
-    onChange?.(text);
-  };
-  const about = error || hint || conflict ? `${id}-about` : undefined;
-  const isWrong = Boolean(error || conflict);
-  const common = {
-    id,
-    name,
-    ...(edited ? { value: edited.shown(name) } : { defaultValue: value }),
-    "aria-invalid": isWrong || undefined,
-    "aria-describedby": about,
-    onChange: edited || onChange ? (event: { target: { value: string } }) => hear(event.target.value) : undefined,
-    ...rest,
-  };
-  return (
-    <div className="field">
-      <label htmlFor={id}>
-        {label}
-        {!rest.required && <span className="quiet"> {t("(optional)")}</span>}
-      </label>
-      {options ? (
-        <Choice
-          options={options}
-          edited={edited?.shown(name)}
-          value={value}
-          id={id}
-          name={name}
-          required={rest.required}
-          invalid={isWrong}
-          describedBy={about}
-          onChange={hear}
-        />
-      ) : rows ? (
-        <textarea rows={rows} {...common} />
-      ) : (
-        <input type={type} {...common} />
-      )}
-      {about && (
-        <div id={about} className="quiet">
-          {error ? <FieldProblem label={label} error={error} /> : hint}
-          {conflict}
-        </div>
-      )}
-    </div>
-  );
-}
-
-type ChoiceProps = Omit<Parameters<typeof Select>[0], "value"> & { edited?: string; value?: string | number };
-
-/** It begins with `value`, or with the first option that there is. */
-function Choice({ edited, value, options, onChange, ...rest }: ChoiceProps) {
-  const [own, setOwn] = useState<string | null>(null);
-  const first = String(value ?? options[0]?.[0] ?? "");
-  const isKnown = own !== null && options.some(([option]) => option === own);
-  return (
-    <Select
-      {...rest}
-      options={options}
-      value={edited ?? (isKnown ? own : first)}
-      onChange={(chosen) => {
-        setOwn(chosen);
-        onChange(chosen);
-      }}
-    />
-  );
-}
-
-const FieldProblem = ({ label, error }: { label: string; error: Detail }) => (
-  <span className="problem" role="alert">
-    {fieldText(label, error)}
-  </span>
-);
-
-export function Tick({ name, label, checked = false }: { name: string; label: string; checked?: boolean }) {
-  const id = useId();
-  // Of two values, both can only be changed to the same one: there is no conflict.
-  const edited = useEdited(name);
-  const error = useContext(Errors)[name];
-  const [own, setOwn] = useState(checked);
-  return (
-    <div className="tick">
-      <Checkbox
-        id={id}
-        name={name}
-        checked={edited ? edited.shown(name) === "on" : own}
-        onChange={(isOn) => (edited ? edited.type(name, isOn ? "on" : "") : setOwn(isOn))}
-      />
-      <label htmlFor={id}>{label}</label>
-      {error && <FieldProblem label={label} error={error} />}
-    </div>
-  );
 }
 
 /** What a text field says as a number; undefined where it is empty. */
