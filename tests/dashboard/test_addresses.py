@@ -97,7 +97,7 @@ def test_the_listeners_line_works_as_shown_and_new_credentials_are_asked_for_twi
     assert f"-h 127.0.0.1 -p {roost.mqtt_port}" in line
     done = subprocess.run(["sh", "-c", f"{line} -E"], check=False, timeout=20)
     assert done.returncode == 0
-    page.get_by_role("button", name="Close").last.click()
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Regenerate credentials").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Connected clients will be disconnected")

@@ -32,7 +32,8 @@ def test_a_newcomer_gets_to_the_first_live_reading_by_the_page_alone(screens: Sc
     line = page.get_by_test_id("publish-line").inner_text()
     subprocess.run(["sh", "-c", line], check=True, timeout=20)
     sees(page, "Received: 25.5")
-    page.get_by_role("button", name="Close").last.click()  # by its own button it closes at once
+    # By its own button it closes at once.
+    page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
     expect(page.get_by_role("heading", name="My bench", level=1)).to_be_visible()
     page.get_by_role("link", name="temperature").click()
     expect(page.get_by_test_id("last-value")).to_have_text("25.5 ", timeout=WAIT_MS)

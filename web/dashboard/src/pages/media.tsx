@@ -1,7 +1,7 @@
 // The media library: what devices may be told to play.
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Trash2 } from "lucide-react";
+import { Trash2, Upload as UploadIcon } from "lucide-react";
 import { useId, useState } from "react";
 import { useParameter } from "../address";
 import { Problem, apiPath, get, query, remove, upload } from "../api";
@@ -154,21 +154,23 @@ function Upload({ uploaded }: { uploaded: () => void }) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: dropping is for a mouse; the field inside is for everybody
     <section
-      className="sheet"
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event) => {
         event.preventDefault();
         void send(event.dataTransfer.files);
       }}
     >
-      <label htmlFor={id}>{t("Drag files here or browse")}</label>
-      <input
-        id={id}
-        type="file"
-        multiple
-        disabled={sending !== null}
-        onChange={(event) => void send(event.target.files).finally(() => (event.target.value = ""))}
-      />
+      <label className="drop" htmlFor={id}>
+        <UploadIcon aria-hidden="true" />
+        {t("Drag files here or browse")}
+        <input
+          id={id}
+          type="file"
+          multiple
+          disabled={sending !== null}
+          onChange={(event) => void send(event.target.files).finally(() => (event.target.value = ""))}
+        />
+      </label>
       {sending && (
         <p role="status">
           <progress aria-label={t("Uploading {name}", { name: sending.name })} max={1} value={sending.part} /> {sending.name},{" "}
