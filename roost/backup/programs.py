@@ -68,10 +68,14 @@ async def running(
     stdin: bool = False,
     stdout: bool = False,
 ) -> AsyncIterator["Running"]:
-    """A program with pipes. At the end of the block it is killed if it has not ended."""
-    prefix = await child.ends_with_parent.get()
+    """A program with pipes. At the end of the block it is killed if it has not ended.
+
+    If this process is killed, it ends by itself, with its pipes. The kernel is not asked for a
+    signal (`PR_SET_PDEATHSIG`): Trio forks in a thread, and that signal comes when the thread ends,
+    which is after ten idle seconds.
+    """
     process = await trio.lowlevel.open_process(
-        [*prefix, *command],
+        command,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
