@@ -1,6 +1,8 @@
 """PostgreSQL's programs: which are taken, what they are told, and how they end."""
 
+import subprocess
 import threading
+from typing import Any
 
 import pytest
 import trio
@@ -40,11 +42,19 @@ async def test_what_a_program_says_is_in_its_failure() -> None:
 async def test_a_program_lives_longer_than_the_thread_that_started_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    starters: list[threading.Thread] = []
+    start = subprocess.Popen
+
+    def noted(*args: Any, **options: Any) -> Any:
+        starters.append(threading.current_thread())
+        return start(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
     monkeypatch.setattr("trio._core._thread_cache.IDLE_TIMEOUT", 0.3)
     async with running(["sh", "-c", "read x; echo $x"], {}, stdin=True, stdout=True) as program:
         with trio.fail_after(5):
-            while any("Trio thread" in each.name for each in threading.enumerate()):
-                await trio.sleep(0.001)
+            while starters[0].is_alive():
+                await trio.sleep(0.01)
         await program.stdin.send_all(b"lives\n")
         assert b"".join([data async for data in program.stdout]) == b"lives\n"
         await program.wait()
