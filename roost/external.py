@@ -67,6 +67,7 @@ async def serve(settings: ServeSettings) -> None:
         settings.web,
         jwt_secret=settings.web.jwt_secret or _kept_secret(settings.data_dir),
         mqtt_url=settings.mqtt_public_url,
+        mqtt_version=settings.mqtt_version,
     )
 
     async def serve_ready(service: Service, url: str) -> None:

@@ -30,6 +30,7 @@ from roost.embedded import data_dir
 from roost.embedded.binary_sums import differing, programs
 from roost.embedded.broker import (
     CONNECTIONS_MAX,
+    MQTT_VERSION,
     PARTITIONS,
     SUBSCRIPTIONS_MAX,
     Doors,
@@ -52,6 +53,12 @@ from roost.tls.certificates import Certificates, TlsFiles, read_certificates
 from web.http.context import WebSettings
 
 log = structlog.get_logger("roost")
+
+# Home Assistant connects with nothing but MQTT 5 from its version 2027.1 on.
+SPEAKS = (
+    f"mqtt   speaks MQTT {MQTT_VERSION} only; clients that need MQTT 5, as Home Assistant does from"
+    " 2027.1 on, connect through a Mosquitto of their own (see Settings)"
+)
 
 
 class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +173,8 @@ async def _serve(settings: UpSettings, machine: _Machine, store: PostgresStore) 
         settings.web,
         jwt_secret=settings.web.jwt_secret or machine.secrets.jwt,
         mqtt_url=settings.mqtt.public_url or machine.broker.url,
+        mqtt_ws_url=machine.broker.web_url_for(settings.mqtt.public_url),
+        mqtt_version=MQTT_VERSION,
     )
     where = Where(web.public_url)
     files_opened = open_media_files(machine.path / "media")
@@ -260,7 +269,9 @@ async def _serve_ready(
         flush=True,
     )
     if settings.demo:
-        await show.run(service, machine.broker.address, url, machine.path)
+        await show.run(service, machine.broker.address, url, machine.path, last=SPEAKS)
+    else:
+        print(SPEAKS, flush=True)
 
 
 async def _check_binaries() -> None:

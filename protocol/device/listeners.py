@@ -57,9 +57,11 @@ class ListenerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListenerCreated(ListenerView, frozen=True, kw_only=True):
-    """`password` is shown once."""
+    """`password` is shown once. `mosquitto_bridge`: lines for the configuration of a Mosquitto that
+    passes on what is published for this user; null if the broker's address is not known."""
 
     password: str
+    mosquitto_bridge: str | None
 
 
 def listener_view(listener: Listener, url: str | None) -> ListenerView:

@@ -52,13 +52,20 @@ class DeviceResource(DeviceView, frozen=True, kw_only=True):
 
 
 class MqttAccess(msgspec.Struct, frozen=True):
-    """The device's MQTT login; shown once."""
+    """The device's MQTT login; shown once.
+
+    Attributes:
+        url, ws_url: of the broker, and of MQTT over WebSocket.
+        version: the newest version of MQTT that the broker speaks, if Roost knows: "3.1.1" or "5".
+    """
 
     username: str
     password: str
     client_id: str
     topic_prefix: str
     url: str | None = None
+    ws_url: str | None = None
+    version: str | None = None
 
 
 class DeviceCreated(DeviceResource, frozen=True, kw_only=True):

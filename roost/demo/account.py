@@ -89,8 +89,9 @@ class Account:
         known = (await store.logins([login.client_id])).get(login.client_id)
         if known is not None and known.password_sha256 == password_digest(login.password):
             topic = prefix(demo.user_id, WORKBENCH.code)
+            tls = " --cafile CA.pem" if broker.ssl else ""
             lines.append(
-                f"try    mosquitto_pub -h {broker.host} -p {broker.port} -i {login.client_id}"
+                f"try    mosquitto_pub -h {broker.host} -p {broker.port}{tls} -i {login.client_id}"
                 f" -u {login.client_id} -P {login.password} -q 1"
                 f" -t {topic}/feeds/temperature -m 25.5"
             )

@@ -1,6 +1,6 @@
 """Runs the demo: its account first, then everything else behind it.
 
-    await run(service, broker, url, data_dir)     # until cancelled
+    await run(service, broker, url, data_dir, last)     # until cancelled
 
 The data directory is the demo's own (`data_dir_of`), so nothing of it can mix with anybody's data.
 """
@@ -35,11 +35,11 @@ def data_dir_of(data_dir: Path) -> Path:
     return data_dir / "demo"
 
 
-async def run(service: Service, broker: Address, url: str, data_dir: Path) -> None:
-    """Create what is missing, print the login, and publish until cancelled."""
+async def run(service: Service, broker: Address, url: str, data_dir: Path, last: str) -> None:
+    """Create what is missing, print the login and a last line, and publish until cancelled."""
     account = Account(service, data_dir)
     await account.make()
-    for line in await account.lines(broker, url):
+    for line in (*await account.lines(broker, url), last):
         print(line, flush=True)
     demo, now_us = account.demo, service.clock.now_us()
     since_us = max(demo.told_us, now_us - HISTORY_US)

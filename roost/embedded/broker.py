@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -50,6 +51,7 @@ FSYNC_S = 1.0
 STORED_WITHIN_S = 30
 READY_TIMEOUT_S = 30.0
 WEB_PATH = "/mqtt"
+MQTT_VERSION = "3.1.1"  # nats-server speaks no other
 # Of Roost's logins that speak NATS.
 OVER_NATS = 'allowed_connection_types: ["STANDARD"]'
 LISTENS_WITHIN_S = 0.2
@@ -132,8 +134,16 @@ class EmbeddedBroker:
     @property
     def web_url(self) -> str | None:
         """Where browsers connect; None: nowhere."""
+        return self.web_url_for(None)
+
+    def web_url_for(self, public_url: str | None) -> str | None:
+        """The same, by the host of the address that people are shown for devices."""
+        if self.web is None:
+            return None
         scheme = "wss" if self._doors.web_is_tls else "ws"
-        return None if self.web is None else f"{scheme}://{self.web.shown}{WEB_PATH}"
+        public = urlsplit(public_url or "").hostname
+        shown = self.web if public is None else Bind(public, self.web.port)
+        return f"{scheme}://{shown.shown}{WEB_PATH}"
 
     @property
     def access(self) -> NatsAccess:

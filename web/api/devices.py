@@ -233,5 +233,7 @@ def _credentials(call: Call, device: Device) -> tuple[MqttLogin, MqttAccess]:
         client_id=login.client_id,
         topic_prefix=prefix(device.user_id, device.code),
         url=call.settings.mqtt_url,
+        ws_url=call.settings.mqtt_ws_url,
+        version=call.settings.mqtt_version,
     )
     return login, access

@@ -43,7 +43,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the web server.
 
     Attributes:
-        mqtt_url: the address that devices connect to.
+        mqtt_url, mqtt_ws_url: the addresses that devices connect to.
+        mqtt_version: the newest version of MQTT that the broker speaks.
         media_bytes_max, media_quota_bytes: for one file, and for all files of a user.
         webhooks_private: whether webhooks may reach private networks.
         cors_origins: origins whose pages may use the API.
@@ -62,6 +63,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     signup_open: bool = True
     mqtt_url: str | None = None
+    mqtt_ws_url: str | None = None
+    mqtt_version: str | None = None
     media_bytes_max: int = MEDIA_BYTES_MAX
     media_quota_bytes: int = MEDIA_QUOTA_BYTES
     webhooks_private: bool = False

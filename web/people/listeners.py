@@ -3,6 +3,7 @@
 import msgspec
 
 from actors.access.mqtt_credentials import new_listener
+from protocol.device.bridging import bridge_lines
 from protocol.device.listeners import ListenerCreated, ListenerView, NewListener, listener_view
 from protocol.errors import NotFound
 from protocol.problems.detail import Detail
@@ -25,7 +26,8 @@ api = Api("people")
 async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     """Create a read-only MQTT login for your devices' readings and states.
 
-    It replaces an earlier one. The password is shown in this response only.
+    It replaces an earlier one. The password is shown in this response only. `mosquitto_bridge` are
+    lines for a Mosquitto of your own, whose clients may speak MQTT 5.
     """
     now_us = call.service.clock.now_us()
     listener, password = new_listener(
@@ -34,8 +36,12 @@ async def add_listener(call: Call, body: NewListener) -> ListenerCreated:
     await call.service.changes.set_listener(listener)
     await note(call, call.user.id, "mqtt_listener_set")
     call.headers["Cache-Control"] = "no-store"
-    view = listener_view(listener, call.settings.mqtt_url)
-    return ListenerCreated(**msgspec.structs.asdict(view), password=password)
+    url = call.settings.mqtt_url
+    return ListenerCreated(
+        **msgspec.structs.asdict(listener_view(listener, url)),
+        password=password,
+        mosquitto_bridge=None if url is None else bridge_lines(listener, password, url),
+    )
 
 
 @api.operation("GET", "/mqtt-listener", answer=Json(ListenerView), errors=(404,), auth=Auth.SESSION)

@@ -13,8 +13,6 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from protocol.errors import in_words
-
 _DEVICE = re.compile(r"device-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAMES_MAX = 100
 
@@ -53,5 +51,5 @@ def _names(pem: str) -> set[str]:
         except x509.ExtensionNotFound:
             pass
     except (x509.InvalidVersion, x509.DuplicateExtension) as error:
-        raise ValueError(in_words(error)) from None
+        raise ValueError("the certificate cannot be read") from error
     return {name for name in names[:NAMES_MAX] if _DEVICE.fullmatch(name)}

@@ -388,6 +388,7 @@ export interface ListenerCreated {
   url: string | null;
   created_at: string;
   password: string;
+  mosquitto_bridge: string | null;
 }
 
 export interface ListenerView {
@@ -436,6 +437,8 @@ export interface MqttAccess {
   client_id: string;
   topic_prefix: string;
   url: string | null;
+  ws_url: string | null;
+  version: string | null;
 }
 
 export interface NewApiKey {

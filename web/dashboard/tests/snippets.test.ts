@@ -10,6 +10,8 @@ const access: MqttAccess = {
   client_id: "device-1",
   topic_prefix: "users/u/devices/shed",
   url: "mqtt://0.0.0.0:1883",
+  ws_url: null,
+  version: null,
 };
 const ORIGIN = "https://roost.example";
 const of = (id: string, given: Partial<MqttAccess> = {}, origin = ORIGIN): string =>

@@ -82,7 +82,7 @@ export function Keys() {
   );
 }
 
-type ListenerAccess = Listener & { password: string };
+type ListenerAccess = Listener & { password: string; mosquitto_bridge: string | null };
 
 export function MqttListener() {
   const [made, setMade] = useState<ListenerAccess | null>(null);
@@ -145,6 +145,14 @@ export function MqttListener() {
           <Secret name={t("Password")} value={made.password} />
           <pre data-testid="subscribe-line">{subscribeLine(made)}</pre>
           <Copy text={subscribeLine(made)} label={t("Copy command")} />
+          {made.mosquitto_bridge && (
+            <>
+              <h3>{t("For Home Assistant and other MQTT 5 clients")}</h3>
+              <p>{t("Add these lines to the configuration of your Mosquitto, and connect the clients to it.")}</p>
+              <pre data-testid="bridge-lines">{made.mosquitto_bridge}</pre>
+              <Copy text={made.mosquitto_bridge} label={t("Copy lines")} />
+            </>
+          )}
         </Dialog>
       )}
     </>

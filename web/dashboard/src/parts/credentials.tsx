@@ -42,10 +42,12 @@ export function Credentials({ access, feed, code, leave }: { access: MqttAccess;
       {isAsking && <LeaveQuestion save={save} leave={leave} stay={() => setAsking(false)} />}
       <p>{t("Copy the password now. You won't be able to see it again.")}</p>
       {access.url && <Secret name={t("Broker")} value={access.url} />}
+      {access.ws_url && <Secret name={t("MQTT over WebSocket")} value={access.ws_url} />}
       <Secret name={t("Username")} value={access.username} />
       <Secret name={t("Password")} value={access.password} copied={() => setSaved(true)} />
       <Secret name={t("Client ID")} value={access.client_id} />
       <Secret name={t("Topic prefix")} value={access.topic_prefix} />
+      {access.version === "3.1.1" && <p className="quiet">{t("This broker speaks MQTT 3.1.1 only. Choose that version on the device.")}</p>}
       <div className="row">
         <button type="button" onClick={save}>
           {t("Download credentials")}
