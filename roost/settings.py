@@ -3,7 +3,8 @@
 import re
 import socket
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from urllib.parse import unquote, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 import trio
@@ -225,6 +226,9 @@ def check_database_url(url: str) -> str:
         fits = False
     if not fits:
         raise SettingsError("the database URL must look like postgresql://user@host:5432/database")
+    for ca in parse_qs(parts.query).get("sslrootcert", ()):
+        if not Path(ca).is_file():  # else it would be waited for, like a database that is away
+            raise SettingsError(f"the database URL names a CA that does not exist: {ca}")
     return url
 
 

@@ -107,7 +107,9 @@ def tls() -> Tls:
 
 async def serve_tls(broker: Broker, context: ssl.SSLContext, stream: trio.SocketStream) -> None:
     over: Any = trio.SSLStream(stream, context, server_side=True)
-    await broker.serve(over)
+    with suppress(trio.BrokenResourceError):  # the client does not trust us
+        await over.do_handshake()
+        await broker.serve(over)
 
 
 class Scene:
@@ -197,6 +199,12 @@ async def test_a_step_reads_no_more_over_tls_than_without(tls: Tls) -> None:
         await found.do(found.link.acknowledge, [7])
         await found.until(lambda: found.broker.of(PUBACK))
     assert 0 < most <= READ_BYTES_MAX
+
+
+async def test_a_broker_with_a_certificate_of_another_ca_gets_no_login(tls: Tls) -> None:
+    other = Tls(tls.server, ssl.create_default_context())
+    async with scene(tls=other, refused=True) as found:
+        assert found.broker.connects == 0
 
 
 async def test_a_connection_over_tls_is_cut_like_any_other(tls: Tls) -> None:
