@@ -2,11 +2,18 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.adapters.memory.clocks import PlainHasher
+from actors.runtime.loop_lag import LoopLag
 from tests.unit.site import Site
+from web.app import create_app
+from web.http.connections import Connections
+from web.http.context import WebSettings
+from web.ops.metrics import ProcessFigures
 
 GRAFANA = Path(__file__).parents[4] / "docs" / "grafana"
 DASHBOARD = GRAFANA / "roost.json"
@@ -14,7 +21,23 @@ ALERTS = GRAFANA / "alerts.yml"
 METRIC = re.compile(r"roost_[a-z_]+")
 
 
+class Certificate:
+    """That of a server with TLS."""
+
+    not_after_us, reloads, trouble = 0, 0, ""
+
+
+def of_a_server_with_tls(site: Site) -> None:
+    """The same service behind an application with all metrics."""
+    lag = LoopLag(time.perf_counter, time.thread_time)
+    connections = Connections(most=1, of_address_max=1, is_trusted=lambda text: False)
+    process = ProcessFigures(lag, lambda: 0, connections, Certificate())
+    settings = WebSettings(jwt_secret="s" * 32)
+    site.app = create_app(site.service, PlainHasher(), settings, process=process)
+
+
 async def test_every_panel_shows_metrics_that_there_are(site: Site) -> None:
+    of_a_server_with_tls(site)
     page = await (await site.raw("GET", "/metrics")).get_data(as_text=True)
     families = text_string_to_metric_families(page)
     known = {sample.name for family in families for sample in family.samples}
