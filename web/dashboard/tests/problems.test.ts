@@ -86,6 +86,8 @@ test("a record is told by its code, and where it has none as it was stored", () 
   expect(toldText(mine)).toBe("valve is stuck");
   expect(toldOrQuoted(mine)).toBe("“valve is stuck”");
   expect(toldOrQuoted(later)).toBe("Something new");
+  const inside = { detail: "x", code: "delivery_not_public", params: { host: "nas.lan" } };
+  expect(toldOrQuoted(inside)).toBe("nas.lan không có địa chỉ nào trên mạng công cộng");
 });
 
 test("what others say is a quotation within a text, and numbers keep what they say", () => {

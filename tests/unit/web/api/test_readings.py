@@ -177,7 +177,12 @@ async def test_lines_that_do_not_fit_are_named_and_the_others_taken(site: Site) 
     )
     status, became = await bring(site, made, content.encode())
     assert (status, became["stored"], became["refused"]) == (200, 2, 4)
-    assert [each["line"] for each in became["errors"]] == [4, 6, 7, 8]
+    assert [(each["line"], each["code"]) for each in became["errors"]] == [
+        (4, "value_not_number"),
+        (6, "value_outside"),
+        (7, "time_before"),
+        (8, "row_too_short"),
+    ]
     switch = await feed(site, "sw", kind="bool")
     _, became = await bring(site, switch, b"ts,value\n1769846400,true\n1769846401,off\n")
     assert became["stored"] == 2

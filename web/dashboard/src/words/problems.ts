@@ -48,8 +48,12 @@ export function toldText({ detail, code, params }: Told): string {
 }
 
 /** The same as a sentence of its own; words of a device or of a receiver are a quotation. */
-export const toldOrQuoted = (told: Told): string =>
-  told.code || !told.detail ? capital(toldText(told)) : `“${told.detail}”`;
+export function toldOrQuoted(told: Told): string {
+  if (told.detail && !told.code) return `“${told.detail}”`;
+  const text = toldText(told);
+  // The name of a host or a field stays as it is.
+  return Object.values(told.params).some((value) => text.startsWith(String(value))) ? text : capital(text);
+}
 
 /** What people call a field where none of its name is in sight. */
 export function labelOf(name: string): string {
