@@ -26,6 +26,7 @@ from tests.simulation.plan import (
     Form,
     Hostile,
     Kill,
+    Leave,
     Listen,
     Order,
     Plan,
@@ -109,6 +110,7 @@ def draw(seed: int) -> Plan:
         steps += hoarding.draw(random.Random(f"hamsters {seed}"), DURATION_S)
     steps += expiries(random.Random(f"minutes {seed}"))
     steps += protections(random.Random(f"app codes {seed}"))
+    steps += departures(random.Random(f"departures {seed}"))
     return Plan(
         seed=seed,
         many=many,
@@ -132,6 +134,22 @@ def protections(rng: random.Random) -> list[AnyStep]:
         return []
     at_s, again_s = round(rng.uniform(0, DURATION_S), 3), rng.choice((0.0, 0.5, 5.0))
     return [Protect(at_s=at_s, owner="vera", many=rng.randint(2, 4), again_s=again_s)]
+
+
+def departures(rng: random.Random) -> list[AnyStep]:
+    """An account or two that are disabled or deleted, in one plan of ten."""
+    if rng.random() >= 0.1:
+        return []
+    return [
+        Leave(
+            at_s=round(rng.uniform(0, DURATION_S), 3),
+            owner=owner,
+            how=rng.choice(("disable", "delete", "leave")),
+            watched_s=rng.choice((0.0, 1.0, 5.0)),
+            lasts_s=rng.choice((0.0, 2.0, 20.0)),
+        )
+        for owner in ("nora", "otto")[: rng.randint(1, 2)]
+    ]
 
 
 # Values of imported readings: ordinary ones, and those whose sums no float64 holds.

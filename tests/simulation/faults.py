@@ -396,6 +396,7 @@ KINDS = (
     "client hung up",
     "settings changed",
     "device deleted",
+    *(f"account: {how}" for how in ("disable", "enabled", "delete", "leave")),
     *(f"bound reached: {name}" for name in ("actors", "dashboards", "senders", "commands")),
     "bound reached: shares",
 )

@@ -230,6 +230,16 @@ class Protect(Step, frozen=True, kw_only=True):
     again_s: float
 
 
+class Leave(Step, frozen=True, kw_only=True):
+    """An account of its own is watched for a while, and locked: disabled by the operator and
+    enabled `lasts_s` after it is out, deleted by the operator, or by its owner (`leave`)."""
+
+    owner: str
+    how: Literal["disable", "delete", "leave"]
+    watched_s: float = 1.0
+    lasts_s: float = 0.0
+
+
 class Listen(Step, frozen=True, kw_only=True):
     """A client of the person's listener logs in, subscribes `after_s` later, and for `deaf_s` the
     broker brings it neither what it says nor what it retains. It comes back after each end of the
@@ -286,6 +296,7 @@ AnyStep = (
     | Erase
     | Visit
     | Protect
+    | Leave
     | Listen
     | Fault
     | Kill

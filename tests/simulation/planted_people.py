@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
+from actors.access.lock_outs import LockOuts
 from actors.access.sessions import Sessions
+from actors.adapters.memory.store.erasure import ErasureTables
 from actors.adapters.memory.store.shop import ShopTables
 from protocol.people.second_factor import SecondFactor, used
 from protocol.shop.shop import CANCELLED, PLACED, Order, WantedItem
@@ -52,6 +54,28 @@ def used_again(patch: Patch) -> None:
         return used(msgspec.structs.replace(factor, last_step=-1), code, now_us)
 
     patch.setattr(codes, "used", mistaken)
+
+
+@plant("a disabled account's devices stay connected")
+def not_locked_out(patch: Patch) -> None:
+    async def mistaken(self: LockOuts, user_id: str) -> None:
+        await self._store.listener(user_id)
+
+    patch.setattr(LockOuts, "_close_all", mistaken)
+
+
+@plant("of a deleted account something is left")
+def left_behind(patch: Patch) -> None:
+    erase = ErasureTables.erase_user
+
+    async def mistaken(self: ErasureTables, user_id: str) -> bool:
+        factor = self._factors.get(user_id)
+        done = await erase(self, user_id)
+        if factor is not None:
+            self._factors[user_id] = factor
+        return done
+
+    patch.setattr(ErasureTables, "erase_user", mistaken)
 
 
 @plant("who signs out is kept at hand")

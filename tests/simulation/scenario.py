@@ -10,6 +10,7 @@ import trio
 
 from protocol.errors import Unavailable
 from tests.simulation import aftermath, checks, crowding, flooding, hoarding, quiet, wording
+from tests.simulation.account_model import AccountModel
 from tests.simulation.clock import START_US
 from tests.simulation.coded import coded
 from tests.simulation.extremes import Extremes
@@ -39,6 +40,7 @@ from tests.simulation.plan import (
     Hoard,
     Hostile,
     Kill,
+    Leave,
     Listen,
     Order,
     Plan,
@@ -95,6 +97,7 @@ async def live(world: World, plan: Plan) -> None:
             await life.hoarding.check()
         await life.totals.check()
         await life.session_model.check()
+        await life.account_model.check()
         await world.receivers.check()
         if plan.bad_row:
             await aftermath.blocks_nobody(world)
@@ -123,6 +126,7 @@ class Scenario:
         self.totals = Totals(world)
         self.session_model = SessionModel(world)
         self.factor_model = FactorModel(world)
+        self.account_model = AccountModel(world)
         self.told = Told(world)
         self.extremes = Extremes(world)
         self.flooding = flooding.Flooding(world)
@@ -252,6 +256,8 @@ class Scenario:
                 await self.session_model.visit(step)
             case Protect():
                 await self.factor_model.protect(step)
+            case Leave():
+                await self.account_model.leave(step)
             case Revoke():
                 await self.orders.revoke(step)
             case Fault(kind=kind, seconds=seconds, target=target):

@@ -20,6 +20,7 @@ from tests.simulation.plan import (
     Hoard,
     Hostile,
     Kill,
+    Leave,
     Listen,
     Order,
     Plan,
@@ -228,6 +229,10 @@ STORIES: dict[str, Plan] = {
         Visit(at_s=5.0, owner="ada", lasts_s=5.0),
         fault(8.0, "call after", target="delete_sessions"),
     ),
+    "a disabled account's devices stay connected": story(
+        Leave(at_s=5.0, owner="nora", how="disable", lasts_s=5.0)
+    ),
+    "of a deleted account something is left": story(Leave(at_s=5.0, owner="otto", how="leave")),
     # The answer to the first code is lost, and the process ends between the second's two uses.
     "a code of the app counts as long as it is shown": story(
         Protect(at_s=5.0, owner="vera", many=3, again_s=4.0),

@@ -211,6 +211,10 @@ class World:
         """A user; signs up with the first call."""
         return self._people.setdefault(name, Person(self, name))
 
+    def forget(self, person: Person) -> None:
+        """Her account was deleted: she is nobody's stranger any more."""
+        del self._people[person.name]
+
     def device(self, code: str, owner: str = "ada") -> VirtualDevice:
         """A device of a person; it is registered with the first thing that it does."""
         key = owner, code
