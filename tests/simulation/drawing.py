@@ -38,6 +38,7 @@ from tests.simulation.plan import (
     Stop,
     Tune,
     Vanish,
+    Verify,
     Visit,
     Watch,
     Word,
@@ -111,6 +112,7 @@ def draw(seed: int) -> Plan:
     steps += expiries(random.Random(f"minutes {seed}"))
     steps += protections(random.Random(f"app codes {seed}"))
     steps += departures(random.Random(f"departures {seed}"))
+    steps += verifications(random.Random(f"couriers {seed}"))
     return Plan(
         seed=seed,
         many=many,
@@ -150,6 +152,15 @@ def departures(rng: random.Random) -> list[AnyStep]:
         )
         for owner in ("nora", "otto")[: rng.randint(1, 2)]
     ]
+
+
+def verifications(rng: random.Random) -> list[AnyStep]:
+    """Mail is set up, and somebody verifies her address: in one plan of twelve, which takes a
+    minute longer."""
+    if rng.random() >= 1 / 12:
+        return []
+    at_s, again_s = round(rng.uniform(0, DURATION_S), 3), rng.choice((0.0, 1.0, 10.0))
+    return [Verify(at_s=at_s, owner="iris", again_s=again_s)]
 
 
 # Values of imported readings: ordinary ones, and those whose sums no float64 holds.

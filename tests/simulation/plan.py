@@ -230,6 +230,14 @@ class Protect(Step, frozen=True, kw_only=True):
     again_s: float
 
 
+class Verify(Step, frozen=True, kw_only=True):
+    """Somebody signs up, verifies her address by the link of a mail, and then another one; each
+    link is opened again after so many seconds."""
+
+    owner: str
+    again_s: float
+
+
 class Leave(Step, frozen=True, kw_only=True):
     """An account of its own is watched for a while, and locked: disabled by the operator and
     enabled `lasts_s` after it is out, deleted by the operator, or by its owner (`leave`)."""
@@ -296,6 +304,7 @@ AnyStep = (
     | Erase
     | Visit
     | Protect
+    | Verify
     | Leave
     | Listen
     | Fault

@@ -7,11 +7,14 @@ import msgspec
 from actors.access.lock_outs import LockOuts
 from actors.access.sessions import Sessions
 from actors.adapters.memory.store.erasure import ErasureTables
+from actors.adapters.memory.store.people import PeopleTables
 from actors.adapters.memory.store.shop import ShopTables
 from protocol.people.second_factor import SecondFactor, used
+from protocol.people.user import User
 from protocol.shop.shop import CANCELLED, PLACED, Order, WantedItem
 from tests.simulation.planted import Patch, plant
-from web.people import codes
+from web.http.context import Call
+from web.people import account, codes
 
 
 @plant("an order that is sent again is another")
@@ -54,6 +57,22 @@ def used_again(patch: Patch) -> None:
         return used(msgspec.structs.replace(factor, last_step=-1), code, now_us)
 
     patch.setattr(codes, "used", mistaken)
+
+
+@plant("a link that verifies an address counts again")
+def verified_again(patch: Patch) -> None:
+    def mistaken(self: PeopleTables, user_id: str, but: str | None = None) -> None:
+        pass
+
+    patch.setattr(PeopleTables, "_end_verifications", mistaken)
+
+
+@plant("a new address counts before its link was opened")
+def taken_at_once(patch: Patch) -> None:
+    async def mistaken(call: Call, user: User, email: str) -> User:
+        return msgspec.structs.replace(user, email=email)
+
+    patch.setattr(account, "with_address", mistaken)
 
 
 @plant("a disabled account's devices stay connected")

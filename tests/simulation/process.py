@@ -78,6 +78,7 @@ class Process:
             files=world.files,
             machine=world.machine,
             receivers=MemoryReceivers(world.receivers.answer),
+            mailer=world.mailbox,
             retained=MemoryRetained(world.broker, self._port),
             rng=random.Random(world.seed + 2 + self.number),
         )
@@ -111,7 +112,10 @@ class Process:
         self.service = service
         # Everybody in this world comes from one address.
         settings = WebSettings(
-            jwt_secret="s" * 32, requests_per_s_of_address=1e6, bounds=self._world.bounds
+            jwt_secret="s" * 32,
+            requests_per_s_of_address=1e6,
+            bounds=self._world.bounds,
+            public_url=None if self._world.mailbox is None else "https://roost.example",
         )
         self.app = create_app(service, PlainHasher(), settings, self._sockets)
         try:

@@ -17,7 +17,8 @@ from trio._core import _run
 
 from tests.simulation import flooding, hoarding
 from tests.simulation.broken import Broken
-from tests.simulation.plan import Fault, Plan
+from tests.simulation.email_model import Mailbox
+from tests.simulation.plan import Fault, Plan, Verify
 from tests.simulation.process import LOOK_AT_OTHERS_S
 from tests.simulation.scenario import live
 from tests.simulation.world import BROKERS, World
@@ -163,6 +164,8 @@ def run(plan: Plan) -> Outcome:
     if any(isinstance(step, Fault) and step.kind == "process paused" for step in plan.steps):
         # What it asked of the store may come there after its end, and nobody is told of it.
         world.look_again_s = LOOK_AT_OTHERS_S
+    if any(isinstance(step, Verify) for step in plan.steps):
+        world.mailbox = Mailbox()
     if hoarding.hoards(plan.steps):
         world.bounds = hoarding.BOUNDS
     try:

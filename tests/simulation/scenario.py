@@ -13,6 +13,7 @@ from tests.simulation import aftermath, checks, crowding, flooding, hoarding, qu
 from tests.simulation.account_model import AccountModel
 from tests.simulation.clock import START_US
 from tests.simulation.coded import coded
+from tests.simulation.email_model import EmailModel
 from tests.simulation.extremes import Extremes
 from tests.simulation.factor_model import FactorModel
 from tests.simulation.faults import ACTS
@@ -53,6 +54,7 @@ from tests.simulation.plan import (
     Stop,
     Tune,
     Vanish,
+    Verify,
     Visit,
     Watch,
     Word,
@@ -127,6 +129,7 @@ class Scenario:
         self.session_model = SessionModel(world)
         self.factor_model = FactorModel(world)
         self.account_model = AccountModel(world)
+        self.email_model = EmailModel(world)
         self.told = Told(world)
         self.extremes = Extremes(world)
         self.flooding = flooding.Flooding(world)
@@ -256,6 +259,8 @@ class Scenario:
                 await self.session_model.visit(step)
             case Protect():
                 await self.factor_model.protect(step)
+            case Verify():
+                await self.email_model.verify(step)
             case Leave():
                 await self.account_model.leave(step)
             case Revoke():

@@ -31,6 +31,7 @@ from tests.simulation.plan import (
     Shed,
     Stop,
     Tune,
+    Verify,
     Visit,
     Watch,
     Word,
@@ -231,6 +232,12 @@ STORIES: dict[str, Plan] = {
     ),
     "a disabled account's devices stay connected": story(
         Leave(at_s=5.0, owner="nora", how="disable", lasts_s=5.0)
+    ),
+    "a link that verifies an address counts again": story(
+        Verify(at_s=5.0, owner="iris", again_s=1.0)
+    ),
+    "a new address counts before its link was opened": story(
+        Verify(at_s=5.0, owner="iris", again_s=1.0)
     ),
     "of a deleted account something is left": story(Leave(at_s=5.0, owner="otto", how="leave")),
     # The answer to the first code is lost, and the process ends between the second's two uses.

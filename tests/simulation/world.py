@@ -37,6 +37,7 @@ from tests.simulation.clock import VirtualClock
 from tests.simulation.command_listener import CommandListener, Reaction
 from tests.simulation.device import VirtualDevice
 from tests.simulation.doors import Doors
+from tests.simulation.email_model import Mailbox
 from tests.simulation.listeners import Listeners
 from tests.simulation.person import Person
 from tests.simulation.poison import Poison
@@ -107,6 +108,7 @@ class World:
         self.pulse = IN_TURN if seed % 2 or many > 1 else ALONE
         self.rates = RateSettings()  # of processes that start from now on
         self.bounds = Bounds()  # likewise
+        self.mailbox: Mailbox | None = None  # likewise: no mail is set up
         self.rng = random.Random(seed)
         self.trace = Trace()
         self.doors = Doors(self.trace.fault)
