@@ -24,7 +24,7 @@ from web.people.hashing import Who
 from web.people.known_browsers import browser_of
 from web.people.revoking import change_account
 from web.people.sign_in import account_of, begin_session, renew_cookie
-from web.people.verifying import send_link, verify_later, with_address
+from web.people.verifying import send_if_possible, verify_later, with_address
 
 api = Api("people")
 
@@ -190,7 +190,7 @@ async def change_me(call: Call, body: UserChange) -> UserView:
     if await change_account(call, user, changed, revoke=body.revoke):
         await renew_cookie(call, changed)
     if call.mails_links and body.email is not UNSET and changed.email_pending is not None:
-        await send_link(call, changed)
+        await send_if_possible(call, changed)
     tag(call, user.revision + 1)
     return user_view(changed)
 

@@ -9,8 +9,17 @@ from contextlib import suppress
 from urllib.parse import quote
 
 import msgspec
+import structlog
 
-from protocol.errors import Conflict, Forbidden, Invalid, Outdated, TooMany
+from protocol.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Outdated,
+    TooMany,
+    Unavailable,
+    in_words,
+)
 from protocol.people.access import VERIFY_S, EmailToken, kept_of
 from protocol.people.user import User
 from protocol.people.views import UserView, user_view
@@ -25,6 +34,7 @@ from web.people.mails import send_later
 from web.people.revoking import change_account
 from web.people.sign_in import renew_cookie
 
+log = structlog.get_logger("roost.web")
 api = Api("people")
 
 SUBJECT = "Verify your email address for Roost"
@@ -101,7 +111,15 @@ async def verify_later(call: Call, user: User) -> None:
         return
     with suppress(TooMany):
         call.limits.verification(user.unconfirmed, call.address)
+        await send_if_possible(call, user)
+
+
+async def send_if_possible(call: Call, user: User) -> None:
+    """After a change that is done: without an answer of the store the link is asked for later."""
+    try:
         await send_link(call, user)
+    except Unavailable as error:
+        log.warning("verification link not sent", error=in_words(error))
 
 
 async def with_address(call: Call, user: User, email: str) -> User:

@@ -7,7 +7,9 @@ import trio
 import trio.testing
 
 from actors.adapters.memory.clocks import PlainHasher
+from protocol.errors import Unavailable
 from protocol.people.access import VERIFY_S
+from tests.conftest import Logs
 from tests.unit.site import ACCOUNT, Site
 from tests.unit.web.people.test_access import Letters, link_of, new_key
 from web.app import create_app
@@ -85,6 +87,25 @@ async def test_a_new_account_gets_a_link_that_verifies_its_address_once(
     assert (status, problem["error_codes"]["token"]["code"]) == (422, "verification_link_used")
     assert await asked_again(site) == 409
     assert (await actions(site))[0] == f"email_verified {BOB['email']}"
+
+
+async def test_an_account_that_was_made_is_told_so_though_its_link_was_not_stored(
+    site: Site, letters: Letters, monkeypatch: pytest.MonkeyPatch, logs: Logs
+) -> None:
+    """The next try would be told that the account exists."""
+    logs.claim("verification link not sent")
+
+    async def away(*args: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.service.store, "add_email_verification", away)
+        assert (await site.post("/users", BOB))[0] == 201
+        assert (await change_address(site))[0] == 200
+    assert await mails(letters) == []
+    await sign_in(site, BOB)
+    assert await asked_again(site) == 202
+    assert (await opened(site, await link(letters, BOB["email"])))[0] == 200
 
 
 async def test_where_no_mail_is_set_up_nothing_changes(site: Site) -> None:
