@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import needs
 from tests.dashboard.screen import WAIT_MS, Screens, sees
+from tests.dashboard.test_looks import violations
 from tests.real.harness import Person, eventually
 
 
@@ -77,6 +78,9 @@ def test_the_button_and_every_line_send_a_reading_of_the_device(
     expect(page.get_by_test_id("publish-line")).to_contain_text("mqtt.connect(")
     page.get_by_role("tab", name="ESP32 / Arduino").click()
     expect(page.get_by_test_id("publish-line")).to_contain_text("/feeds/temperature")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+    assert violations(page) == []
     device = next(each for each in ada.get("/devices")["items"] if each["device_code"] == "bench-2")
     assert device["status"] == "online"
 
