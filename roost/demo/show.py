@@ -19,6 +19,7 @@ from protocol.times import SECOND_US
 from roost.demo.account import Account, Demo
 from roost.demo.business import PLACES
 from roost.demo.devices import DemoDevice
+from roost.demo.office import add_office
 from roost.demo.readings import HISTORY_US
 from roost.demo.shop import add_shop
 from roost.demo.signage import add_signage
@@ -63,6 +64,7 @@ async def run(service: Service, broker: Address, url: str, data_dir: Path, last:
         if not demo.is_staged:
             await add_shop(service.store, demo.user_id, now_us)
             await add_signage(service, demo.user_id, demo.logins, now_us)
+            await add_office(service, demo.user_id, now_us)
             demo.is_staged = True
             account.save()
         for device in devices:

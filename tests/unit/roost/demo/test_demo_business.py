@@ -8,10 +8,19 @@ from pathlib import Path
 import pytest
 
 from actors.media.sniffing import Sniffer
-from protocol.rest.listing import MEDIA, OCCURRENCES, ORDERS, PRODUCTS, SCHEDULES
+from protocol.rest.listing import (
+    API_KEYS,
+    AUDIT,
+    MEDIA,
+    OCCURRENCES,
+    ORDERS,
+    PRODUCTS,
+    SCHEDULES,
+)
 from protocol.shop.shop import CANCELLED, COMPLETED, PLACED
 from protocol.times import SECOND_US
 from roost.demo.business import PLACES, PLAYS, SCREENS, WARES
+from roost.demo.office import ACTIVITY, KEY_NAME, add_office
 from roost.demo.shop import add_shop
 from roost.demo.signage import FOLDER, add_signage
 from roost.provisioning import NewLogin, provision_device
@@ -88,6 +97,18 @@ async def test_a_week_of_plays_was_played_missed_and_failed(site: Site) -> None:
     assert states["failed"] > 0
     media = await items(service.store, MEDIA, user, 100)
     assert {each.filename for each in media} == {file.name for file in FOLDER.iterdir()}
+
+
+async def test_the_account_has_a_week_of_activity_and_a_key_that_nobody_knows(site: Site) -> None:
+    service, user, now = site.service, await user_of(site), site.clock.now_us()
+    before = len(await items(service.store, AUDIT, user, 100))
+    for _ in range(2):  # the second time adds nothing
+        await add_office(service, user, now)
+    entries = await items(service.store, AUDIT, user, 100)
+    assert len(entries) - before == len(ACTIVITY)
+    assert sum(now - 8 * DAY_US < each.at_us < now for each in entries) == len(ACTIVITY)
+    (key,) = await items(service.store, API_KEYS, user, 100)
+    assert (key.scope, key.name) == ("read", KEY_NAME)
 
 
 def test_its_media_are_few_bytes_of_types_that_the_library_takes() -> None:
