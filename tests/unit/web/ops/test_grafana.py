@@ -29,7 +29,7 @@ class Certificate:
 
 def of_a_server_with_tls(site: Site) -> None:
     """The same service behind an application with all metrics."""
-    lag = LoopLag(time.perf_counter, time.thread_time)
+    lag = LoopLag(time.perf_counter, time.thread_time, held=lambda step: None)
     connections = Connections(most=1, of_address_max=1, is_trusted=lambda text: False)
     process = ProcessFigures(lag, lambda: 0, connections, Certificate())
     settings = WebSettings(jwt_secret="s" * 32)
