@@ -23,8 +23,8 @@ USER 1000:1000
 ENV PATH=/opt/roost/bin:$PATH \
     ROOST_DATA_DIR=/data ROOST_HTTP=0.0.0.0:8000 ROOST_MQTT=0.0.0.0:1883
 VOLUME /data
-EXPOSE 8000 1883
+EXPOSE 8000 1883 8883
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
-  CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+  CMD ["python", "-c", "import os, ssl, urllib.request as r; tls = 'ROOST_TLS_CERT' in os.environ; r.urlopen(f'http{tls * \"s\"}://127.0.0.1:8000/healthz', timeout=2, context=ssl._create_unverified_context() if tls else None)"]
 CMD ["roost", "up"]

@@ -40,14 +40,13 @@ from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ConnectionState
 
+from roost.http2 import SEND_WITHIN_S as SEND_WITHIN_S
 from roost.http2 import BoundedH2, WaitingBuffer
 from roost.socket_ends import WRITE_NOW, PatientStream
 from web.http.connections import Connections, Place
 
 log = structlog.get_logger("roost.web")
 
-# A client that reads nothing for so long has gone, whatever its socket says.
-SEND_WITHIN_S = 30.0
 CLOSE_WITHIN_S = 1.0
 
 

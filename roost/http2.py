@@ -36,6 +36,7 @@ from hypercorn.protocol.h2 import (
 
 log = structlog.get_logger("roost.web")
 
+# A client that takes nothing for so long has gone, whatever its socket says.
 SEND_WITHIN_S = 30.0
 # At the same time, of one connection. A dashboard has six requests at most.
 STREAMS_MAX = 32

@@ -78,8 +78,6 @@ class MqttOptions:
 
     def settings(self, *, has_certificate: bool) -> MqttSettings:
         """Raises `SettingsError`."""
-        if self.mqtt is not None and self.mqtts is not None:
-            raise SettingsError("the broker has one MQTT listener: --mqtt or --mqtts, not both")
         if self.mqtt_ws is not None and self.mqtt_wss is not None:
             raise SettingsError(
                 "the broker has one listener for WebSockets: --mqtt-ws or --mqtt-wss"
