@@ -56,10 +56,29 @@ def device_certificate(
     if username_of(name) != name or not name.startswith(client_id_of("")):
         raise SettingsError(f"{client_id!r} is not the client id of a device (device-…)")
     authority = _authority(folder)
-    certificate, key = authority.issue_device(name, check_count(days, "days", 1, DAYS_MAX))
+    certificate, key = authority.issue_client(name, check_count(days, "days", 1, DAYS_MAX))
     print(f"certificate {certificate}")
     print(f"key {key}")
     print(f"client_id {name}")
+
+
+@cert_app.command(name="client")
+def client_certificate(
+    name: Annotated[str, Parameter(help="A name of your choice: mosquitto, gateway-1.")],
+    *,
+    folder: Folder = CERTS,
+    days: Days = DAYS,
+) -> None:
+    """Make a certificate for another MQTT client of such a server, such as a bridge.
+
+    It replaces no password: the client logs in with its own.
+    """
+    if username_of(name) is not None:
+        raise SettingsError(f"{name!r} is of a device or a listener: use roost cert device")
+    authority = _authority(folder)
+    certificate, key = authority.issue_client(name, check_count(days, "days", 1, DAYS_MAX))
+    print(f"certificate {certificate}")
+    print(f"key {key}")
 
 
 def _authority(folder: Path) -> Authority:

@@ -2,7 +2,7 @@
 
     authority = Authority.of(Path("certs"), now_us)
     authority.issue_server(["roost.lan", "192.168.1.5"])
-    authority.issue_device("device-…")
+    authority.issue_client("device-…")
 
 Keys are of the curve P-256, which small devices can work with, and their files are readable by this
 user only.
@@ -38,6 +38,8 @@ DAYS_MAX = 3_650
 EARLIER = timedelta(days=1)
 NAME_MAX = 64  # of a common name (RFC 5280, ub-common-name)
 PUBLIC = 0o644
+OURS = ("ca", "server")  # names of files
+_PROGRAM = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -89,11 +91,13 @@ class Authority:
         usage = ExtendedKeyUsageOID.SERVER_AUTH
         return self._issue("server", names[0][:NAME_MAX], alternatives, usage, days)
 
-    def issue_device(self, client_id: str, days: int = DAYS) -> tuple[Path, Path]:
-        """For the device with this client id. Raises `SettingsError`."""
-        alternatives = x509.SubjectAlternativeName([x509.DNSName(client_id)])
+    def issue_client(self, name: str, days: int = DAYS) -> tuple[Path, Path]:
+        """For an MQTT client: a device, by its client id, or a program. Raises `SettingsError`."""
+        if _PROGRAM.fullmatch(name) is None or name in OURS:
+            raise SettingsError(f"{name!r} cannot be the name of a client")
+        alternatives = x509.SubjectAlternativeName([x509.DNSName(name)])
         usage = ExtendedKeyUsageOID.CLIENT_AUTH
-        return self._issue(client_id, client_id, alternatives, usage, days)
+        return self._issue(name, name, alternatives, usage, days)
 
     def _issue(
         self,

@@ -40,7 +40,7 @@ class Scene:
         self.certs = folder / "certs"
         self.authority = Authority.of(self.certs, SystemClock().now_us())
         self.certificate, self.key = self.authority.issue_server([NAME, "127.0.0.1"])
-        self.prober = Authority.of(self.certs, SystemClock().now_us()).issue_device(OTHER)
+        self.prober = Authority.of(self.certs, SystemClock().now_us()).issue_client(OTHER)
         self.ca = self.certs / "ca.pem"
         options = ["--tls-cert", self.certificate, "--tls-key", self.key, "--mqtt-wss", ":0"]
         self.roost = Roost(folder, *map(str, options), "--mqtt-client-ca", str(self.ca))
@@ -200,7 +200,7 @@ async def test_a_dashboard_hears_of_every_reading_over_tls(
     device = ada.device("live", "temperature")
     access = device["mqtt"]
     client = Client(
-        scene, access["client_id"], certificate=scene.authority.issue_device(access["client_id"])
+        scene, access["client_id"], certificate=scene.authority.issue_client(access["client_id"])
     )
     assert client.code == "Success"
     async with dashboard(roost, ada) as screen:
@@ -215,9 +215,9 @@ async def test_a_dashboard_hears_of_every_reading_over_tls(
 def test_a_certificate_is_a_device_s_login_and_nobody_else_s(scene: Scene, ada: Person) -> None:
     one, two = (ada.device(code, "temperature")["mqtt"] for code in ("one", "two"))
     ids = [access["client_id"] for access in (one, two)]
-    mine = scene.authority.issue_device(ids[0])
+    mine = scene.authority.issue_client(ids[0])
     for_servers = scene.elsewhere().issue_server(["gateway.lan"])
-    theirs = Authority.of(scene.certs / "other", SystemClock().now_us()).issue_device(ids[0])
+    theirs = Authority.of(scene.certs / "other", SystemClock().now_us()).issue_client(ids[0])
     login = (ids[1], two["password"])
     assert tried(scene, ids[0], None, mine) == "Success"
     assert tried(scene, ids[0], (ids[0], ""), mine) == "Success"
@@ -243,7 +243,7 @@ def tried(
 def test_mosquitto_pub_comes_in_by_certificate(scene: Scene, roost: Roost, ada: Person) -> None:
     device = ada.device("pub", "temperature")
     access = device["mqtt"]
-    certificate, key = scene.authority.issue_device(access["client_id"])
+    certificate, key = scene.authority.issue_client(access["client_id"])
     command = [needs("mosquitto_pub"), "-h", NAME, "-p", str(roost.mqtt_port), "-q", "1"]
     command += ["--cafile", str(scene.ca), "--cert", str(certificate), "--key", str(key)]
     command += ["-i", access["client_id"], "-m", "25.5"]
@@ -273,7 +273,7 @@ def test_a_renewed_certificate_is_shown_everywhere_and_devices_come_again(
     scene: Scene, roost: Roost, ada: Person
 ) -> None:
     access = ada.device("stays", "temperature")["mqtt"]
-    certificate = scene.authority.issue_device(access["client_id"])
+    certificate = scene.authority.issue_client(access["client_id"])
     client = Client(scene, access["client_id"], certificate=certificate)
     assert client.code == "Success"
     sessions = roost.log.count('"session connected"')

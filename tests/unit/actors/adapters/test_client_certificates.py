@@ -50,7 +50,7 @@ def login(name: str) -> MqttLogin:
 def test_who_shows_the_certificate_of_a_device_is_this_device_without_a_password(
     authority: Authority,
 ) -> None:
-    tls = {"verified_chains": [[authority.issue_device(DEVICE)[0].read_text()]]}
+    tls = {"verified_chains": [[authority.issue_client(DEVICE)[0].read_text()]]}
     for user in ("", DEVICE):
         ask = asking(tls, DEVICE, user)
         assert (ask.username, is_right(ask, login(DEVICE))) == (DEVICE, True)
@@ -67,7 +67,7 @@ def test_a_certificate_that_names_no_device_replaces_no_password(authority: Auth
 
 
 def test_only_what_the_broker_has_verified_counts(authority: Authority) -> None:
-    device = authority.issue_device(DEVICE)[0].read_text()
+    device = authority.issue_client(DEVICE)[0].read_text()
     server = authority.issue_server(["gateway.lan"])[0].read_text()
     assert devices_of({"certs": [device]}) == frozenset()
     assert devices_of({"verified_chains": [[server, device]]}) == frozenset()
