@@ -88,8 +88,8 @@ def test_every_answer_is_one_that_the_document_has(roost: Roost, report: list[An
     assert "Traceback" not in roost.log
 
 
-# Random input never has the password, a code of a second factor, an alarm's id, two related ids, a
-# valid file or an open order; other tests cover these.
+# Random input never has the password, a mailed link, a code of a second factor, an alarm's id, two
+# related ids, a valid file or an open order; other tests cover these.
 UNGUESSED = {
     "POST /api/v1/login/access-token",
     "POST /api/v1/alarms/{alarm_id}/ack",
@@ -104,6 +104,8 @@ UNGUESSED = {
     "POST /api/v1/users/me/second-factor/recovery-codes",
     "DELETE /api/v1/users/me/second-factor",
     "POST /api/v1/password-reset/request",
+    "POST /api/v1/email-verification",
+    "POST /api/v1/email-verification/request",
     "GET /api/v1/feed-values/latest",
     "DELETE /api/v1/sessions/{session_id}",
     "POST /api/v1/zalo-user-management/callback",
