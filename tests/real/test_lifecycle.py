@@ -19,6 +19,7 @@ from tests.real.database import locked
 from tests.real.harness import (
     PASSWORD,
     ROOST,
+    WAIT_S,
     DeviceClient,
     Roost,
     clean_environment,
@@ -339,7 +340,8 @@ def signed_in(roost: Roost, password: str) -> str:
 
 
 def roost_client(roost: Roost, token: str = "") -> httpx.Client:
-    return httpx.Client(base_url=roost.url, headers={"x-auth-token": token} if token else {})
+    headers = {"x-auth-token": token} if token else {}
+    return httpx.Client(base_url=roost.url, headers=headers, timeout=WAIT_S)
 
 
 def test_readiness_tells_which_server_is_away(begun: Path) -> None:
