@@ -47,6 +47,8 @@ log = structlog.get_logger("roost.backup")
 # Of the broker's streams, 8 GiB at most; while they are copied no digest is forgotten.
 STREAMS_WITHIN_S = 600.0
 CONTENTS_PAGE = 1_000
+# Until an acknowledgement that the broker has read has reached the consumer of its stream.
+SETTLED_S = 3.0
 
 
 class BackupSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,10 @@ class _Work:
         if self._source.broker is None:
             return {}
         confirmed = await self._database.hold()
+        self._progress.begin("broker")
+        # The broker answers a PINGREQ, which confirms what was acknowledged before it, a moment before
+        # the consumers of its streams have heard of that.
+        await trio.sleep(SETTLED_S)
         with trio.move_on_after(STREAMS_WITHIN_S) as scope:
             async with open_streams(self._source.broker) as streams:
                 self._waiting = await streams.waiting(
