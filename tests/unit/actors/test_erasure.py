@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from actors.erasure import Erasures
-from protocol.dead_letters import ERASURES
+from protocol.dead_letters import ERASURES, DeadLetter
 from protocol.errors import Unavailable
 from protocol.people.user import DisabledUser
 from tests.unit.multipart import HEADERS, body, part
@@ -42,6 +42,15 @@ async def gone(site: Site, user_id: str) -> None:
     with trio.fail_after(20):
         while await site.service.store.user(user_id) is not None:  # noqa: ASYNC110 (black box)
             await trio.sleep(0.01)
+
+
+async def put_aside(site: Site) -> DeadLetter:
+    """The only one: two accounts are erased side by side."""
+    with trio.fail_after(20):
+        while not (letters := await site.service.store.dead_letters(10, None)):
+            await trio.sleep(0.01)
+    (letter,) = letters
+    return letter
 
 
 async def erase(site: Site, user_id: str) -> None:
@@ -92,7 +101,7 @@ async def test_one_that_fails_is_put_aside_and_stops_nobody(
         await erase(site, mine)
         await erase(site, theirs)
         await gone(site, theirs)
-        (letter,) = await site.service.store.dead_letters(10, None)
+        letter = await put_aside(site)
         assert (letter.work, letter.subject) == (ERASURES, mine)
     site.clock.advance(20)
     site.service.scheduler.wake("dead letters")
