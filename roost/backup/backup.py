@@ -152,8 +152,8 @@ class _Work:
             return {}
         confirmed = await self._database.hold()
         self._progress.begin("broker")
-        # The broker answers a PINGREQ, which confirms what was acknowledged before it, a moment before
-        # the consumers of its streams have heard of that.
+        # The broker answers a PINGREQ, which confirms what was acknowledged before it, a moment
+        # before the consumers of its streams have heard of that.
         await trio.sleep(SETTLED_S)
         with trio.move_on_after(STREAMS_WITHIN_S) as scope:
             async with open_streams(self._source.broker) as streams:
