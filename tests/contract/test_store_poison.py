@@ -203,7 +203,7 @@ async def test_a_command_that_fails_is_put_aside_and_holds_up_no_other_of_its_de
         await of_commands.claim(home)  # the second one still waits behind it here
         claimed = await of_commands.claim(home, commands.BLOCKED_AGAIN_S)
         assert sent(claimed) == [2]
-        letter = await only_letter(home, "commands", bad)
+        letter = await only_letter(home, "commands", f"{USER}/{bad}")
         assert letter.reason == "ValueError: a row that nobody can read"
         assert sent(await of_commands.claim(home, 9)) == []
         await home.store.retry_dead_letters(None, NOW + 9 * SECOND)
@@ -223,7 +223,7 @@ async def test_a_command_is_never_held_longer_than_a_pause_between_tries(
         assert claimed.next_us is not None
         assert at_us < claimed.next_us <= at_us + commands.AGAIN_MAX_S * SECOND
         at_us = claimed.next_us
-    assert (await only_letter(home, "commands", bad)).attempts == 12
+    assert (await only_letter(home, "commands", f"{USER}/{bad}")).attempts == 12
 
 
 async def test_a_delivery_that_fails_is_put_aside_and_others_are_tried(
@@ -438,7 +438,7 @@ async def test_a_command_without_its_time_keeps_no_other_from_being_sent(scene: 
     bad = some_command(home, 1).id
     await scene.fetch("UPDATE commands SET expires_at = NULL WHERE id = $1::text::uuid", bad)
     assert sent(await of_commands.claim(home)) == [2]
-    await only_letter(home, "commands", bad)
+    await only_letter(home, "commands", f"{USER}/{bad}")
 
 
 async def test_a_row_that_cannot_be_forgotten_keeps_no_other_table_from_its_housekeeping(
