@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.ports.people import AccountChange
 from protocol.errors import Outdated
 from tests.contract.test_store import Home
 from tests.contract.test_store_people import known
@@ -27,7 +28,11 @@ async def nouns(home: Home) -> dict[str, tuple[Any, Any, Any]]:
     schedule = await store.add_schedule(some_schedule(media_id=None), [])
     feed = home.feeds["number"]
     return {
-        "user": (await known(home, USER), store.update_user, lambda: store.user(USER)),
+        "user": (
+            await known(home, USER),
+            lambda changed, **more: store.update_user(AccountChange(user=changed, **more)),
+            lambda: store.user(USER),
+        ),
         "device": (
             home.device,
             store.update_device,
