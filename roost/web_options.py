@@ -10,6 +10,7 @@ from actors.adapters.smtp.mailer import MailSettings
 from protocol.errors import SettingsError
 from protocol.people.people import AUDIT_KEPT_DAYS
 from protocol.rest.charts import MINUTE_SUMS_DAYS
+from roost.map_tiles import chosen_tiles
 from roost.settings import (
     Binds,
     check_base_url,
@@ -23,7 +24,6 @@ from roost.settings import (
     check_rate,
     check_signup,
     check_smtp,
-    check_tiles,
     check_webhook_networks,
     parse_bind,
 )
@@ -109,11 +109,19 @@ class WebOptions:
     zalo_oauth_url: Annotated[str, Parameter(help="Base URL of Zalo's OAuth server.")] = OAUTH_URL
     zalo_graph_url: Annotated[str, Parameter(help="Base URL of Zalo's profile server.")] = GRAPH_URL
 
+    map_tiles: Annotated[
+        str | None,
+        Parameter(help="osm: street tiles of OpenStreetMap, under its tile usage policy."),
+    ] = None
     map_tiles_url: Annotated[
         str | None,
         Parameter(help="Tile server of the map: https://tiles.example/{z}/{x}/{y}.png."),
     ] = None
     map_attribution: Annotated[str, Parameter(help="Attribution of the map tiles.")] = ""
+    map_attribution_url: Annotated[
+        str | None, Parameter(help="Page that the attribution links to.")
+    ] = None
+    map_zoom_max: Annotated[int, Parameter(help="Maximum zoom level of the tile server.")] = 19
 
     smtp_url: Annotated[
         str | None,
@@ -144,6 +152,13 @@ class WebOptions:
 
     def settings(self, bounds: Bounds) -> WebSettings:
         """Without a secret the `jwt_secret` is empty. Raises `SettingsError`."""
+        tiles = chosen_tiles(
+            self.map_tiles,
+            self.map_tiles_url,
+            self.map_attribution,
+            self.map_attribution_url,
+            self.map_zoom_max,
+        )
         return WebSettings(
             jwt_secret=check_jwt_secret(self.jwt_secret) or "",
             public_url=check_public_url(self.public_url),
@@ -155,8 +170,10 @@ class WebOptions:
             trusted_proxies=check_networks(self.trusted_proxies, "trusted proxies"),
             zalo_app_id=self.zalo_app_id or None,
             zalo_permission_url=f"{self.zalo_oauth_url.rstrip('/')}/v4/permission",
-            map_tiles_url=check_tiles(self.map_tiles_url),
-            map_attribution=self.map_attribution,
+            map_tiles_url=tiles.url,
+            map_attribution=tiles.attribution,
+            map_attribution_url=tiles.attribution_url,
+            map_zoom_max=tiles.zoom_max,
             cors_origins=check_origins(self.cors_origins),
             requests_per_s=check_rate(self.requests_per_s),
             imported_per_hour=check_count(self.imported_per_hour, "imported per hour"),

@@ -22,5 +22,7 @@ async def show_site(call: Call) -> SiteView:
         mqtt_url=settings.mqtt_url,
         map_tiles_url=settings.map_tiles_url,
         map_attribution=settings.map_attribution,
+        map_attribution_url=settings.map_attribution_url,
+        map_zoom_max=settings.map_zoom_max,
         media_bytes_max=settings.media_bytes_max,
     )

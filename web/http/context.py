@@ -51,7 +51,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         requests_per_s, requests_per_s_of_address: per user, and per address.
         imported_per_hour, imported_bytes_per_hour: readings in files, and bytes of files, per user.
         zalo_app_id, zalo_permission_url: for the sign-in with Zalo.
-        map_tiles_url: a template with {z}, {x} and {y}; without it the map shows land outlines.
+        map_tiles_url: a template with {z}, {x} and {y}; without it the map draws its own ground.
+        map_attribution, map_attribution_url: the credit of its tiles, and the page it links to.
         trusted_proxies: networks whose headers about the client's address and TLS are trusted.
         bounds: how many objects a user may have.
         audit_days: how long entries of the activity log are kept.
@@ -76,6 +77,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     zalo_permission_url: str = ""
     map_tiles_url: str | None = None
     map_attribution: str = ""
+    map_attribution_url: str | None = None
+    map_zoom_max: int = 19
     trusted_proxies: tuple[Network, ...] = ()
     bounds: Bounds = Bounds()
     security_contact: str | None = None

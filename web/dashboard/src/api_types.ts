@@ -824,6 +824,8 @@ export interface SiteView {
   mqtt_url: string | null;
   map_tiles_url: string | null;
   map_attribution: string;
+  map_attribution_url: string | null;
+  map_zoom_max: number;
   media_bytes_max: number;
 }
 

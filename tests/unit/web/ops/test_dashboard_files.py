@@ -9,9 +9,12 @@ from quart_trio import QuartTrio
 
 from actors.adapters.memory.clocks import PlainHasher
 from protocol.errors import SettingsError
+from roost.map_tiles import OSM, chosen_tiles
 from roost.settings import check_tiles
+from roost.web_options import WebOptions
 from tests.unit.site import Site
 from web.app import create_app
+from web.http.bounds import Bounds
 from web.http.context import WebSettings
 from web.ops import dashboard_files
 
@@ -121,6 +124,37 @@ async def test_pictures_may_come_from_the_map_server_that_was_set(built: Path) -
 def test_a_template_that_is_none_or_would_bend_the_policy_is_refused(template: str) -> None:
     with pytest.raises(SettingsError, match="map tiles url"):
         check_tiles(template)
+
+
+async def test_openstreetmap_is_one_step_that_keeps_its_rules(built: Path, site: Site) -> None:
+    plain, osm = (WebOptions(map_tiles=name).settings(Bounds()) for name in (None, "osm"))
+    assert "openstreetmap" not in dashboard_files.content_policy(plain)
+    policy = (await served(built, osm).get("/")).headers["Content-Security-Policy"]
+    assert "img-src 'self' data: blob: https://tile.openstreetmap.org;" in policy
+    site.app = create_app(site.service, PlainHasher(), osm)
+    said = (await site.call("GET", "/site"))[1]
+    assert said["map_tiles_url"] == "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+    assert said["map_attribution"] == "© OpenStreetMap contributors"
+    assert said["map_attribution_url"] == "https://www.openstreetmap.org/copyright"
+    assert said["map_zoom_max"] == 19
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "credit", "link"),
+    [
+        ("google", None, "", None),
+        ("osm", "https://tiles.example/{z}/{x}/{y}.png", "", None),
+        ("osm", None, "mine", None),
+        (None, None, "", "javascript:alert(1)"),
+        (None, None, "", "javascript://x/%0aalert(1)"),
+    ],
+)
+def test_tiles_that_contradict_each_other_are_refused(
+    name: str | None, url: str | None, credit: str, link: str | None
+) -> None:
+    with pytest.raises(SettingsError, match="map"):
+        chosen_tiles(name, url, credit, link, 19)
+    assert chosen_tiles("osm", None, "", None, 19) is OSM
 
 
 async def test_a_stranger_learns_what_the_first_page_needs(site: Site) -> None:

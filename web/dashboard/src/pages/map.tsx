@@ -9,6 +9,7 @@ import { feature } from "topojson-client";
 import landUrl from "world-atlas/land-110m.json?url";
 import { useEvery, useLive } from "../live/hooks";
 import { DeviceLayer } from "../parts/device_layer";
+import { streets } from "../parts/tiles";
 import { Empty, Heading, Presence, useNow } from "../parts/ui";
 import { useIsDark } from "../theme";
 import type { Device, Site } from "../types";
@@ -99,7 +100,7 @@ function World({ picked, pick }: { picked: string | null; pick: (id: string) => 
     L.control.scale({ imperial: false }).addTo(map);
     drawn.current = map;
     map.setView(view.current?.center ?? [16, 106], view.current?.zoom ?? 5);
-    if (site?.map_tiles_url) L.tileLayer(site.map_tiles_url, { attribution: escaped(site.map_attribution) }).addTo(map);
+    if (site?.map_tiles_url) streets({ ...site, map_tiles_url: site.map_tiles_url }).addTo(map);
     else if (outlines.data) {
       map.attributionControl.addAttribution("Natural Earth");
       const style = { color: css("--coast"), weight: 1, fillColor: css("--land"), fillOpacity: 1, interactive: false };
@@ -133,8 +134,6 @@ function World({ picked, pick }: { picked: string | null; pick: (id: string) => 
   }, [live, isDark, outlines.data, site, keepInView]);
   return <div ref={box} className="map" role="application" aria-label={t("Map of devices. The list below shows the same devices.")} />;
 }
-
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 function About({ id, close }: { id: string; close: () => void }) {
   const device = useLive().devices.get(id);
