@@ -21,7 +21,7 @@ HAS_COLOUR = """
 """
 MAP = "canvas[data-drawn]"
 AT_ONCE_MS = 4_000
-GREEN, RED, BRAND = [22, 163, 74], [220, 38, 38], [15, 118, 110]
+GREEN, GREY, BRAND = [22, 163, 74], [100, 116, 139], [15, 118, 110]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_devices_move_and_change_colour_on_the_map(
         "before => JSON.stringify(document.roostPlaces()) !== before", arg=json.dumps(before)
     )
     client.publish("status", {"status": "offline"})
-    page.wait_for_function(HAS_COLOUR, arg=[MAP, *RED])
+    page.wait_for_function(HAS_COLOUR, arg=[MAP, *GREY])
     assert not page.evaluate(HAS_COLOUR, [MAP, *GREEN])
     client.close()
 
@@ -257,6 +257,7 @@ def test_the_map_knows_its_size_and_keeps_what_was_clicked_in_view(
     x, y = before["right"]
     page.mouse.click(before["left"] + x - 7, before["top"] + y)
     expect(page.get_by_role("heading", name="east")).to_be_visible()
+    page.set_viewport_size({"width": 1000, "height": 800})
     page.wait_for_function(f"() => (({DOTS})()).canvas < {before['canvas'] - 100}")
     after = page.evaluate(DOTS)
     assert abs(after["canvas"] - after["box"]) < 10

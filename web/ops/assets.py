@@ -25,10 +25,12 @@ class Asset(msgspec.Struct, frozen=True):
     kind: str
 
     @classmethod
-    def of(cls, name: str, content: bytes) -> "Asset":
-        """Its type and whether it is compressed follow from the suffix of its name."""
+    def of(cls, name: str, content: bytes, compressed: bytes | None = None) -> "Asset":
+        """Its type and whether it is compressed follow from the suffix of its name. `compressed`:
+        what the build has compressed already."""
         suffix = name.rsplit(".", 1)[-1]
-        compressed = gzip.compress(content, 9, mtime=0) if suffix in COMPRESSED else None
+        if compressed is None and suffix in COMPRESSED:
+            compressed = gzip.compress(content, 9, mtime=0)
         return cls(content, compressed, KINDS.get(suffix, "application/octet-stream"))
 
     def answer(self, asked: Request) -> Response:

@@ -1,8 +1,9 @@
 """The dashboard's files, as Vite built them into `web/dashboard/dist`; without them a page says how
 to build them.
 
-Everything is read and compressed once, at the start: it is less than a megabyte. Names of assets
-contain a hash of their content, so browsers may keep them for ever.
+Everything is read once, at the start: some ten megabytes, most of it the map's ground. The build
+has compressed it. Names of assets contain a hash of their content, so browsers may keep them for
+ever.
 """
 
 import html
@@ -80,10 +81,11 @@ def _read(built: Traversable) -> tuple[Asset | None, dict[str, Asset]]:
     index = built / "index.html"
     if not index.is_file():
         return None, {}
+    found = {each.name: each.read_bytes() for each in (built / "assets").iterdir()}
     assets = {
-        each.name: Asset.of(each.name, each.read_bytes())
-        for each in (built / "assets").iterdir()
-        if each.is_file()
+        name: Asset.of(name, content, found.get(f"{name}.gz"))
+        for name, content in found.items()
+        if not name.endswith(".gz")
     }
     return Asset.of("index.html", index.read_bytes()), assets
 

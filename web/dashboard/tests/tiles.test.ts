@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { expect, test } from "vitest";
 import { credit, streets } from "../src/parts/tiles";
 import type { Site } from "../src/types";

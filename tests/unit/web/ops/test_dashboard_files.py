@@ -71,6 +71,16 @@ async def test_assets_are_kept_for_ever_and_compressed_for_who_takes_it(built: P
     assert "Content-Encoding" not in picture.headers
 
 
+async def test_what_the_build_compressed_is_served_as_it_is(built: Path) -> None:
+    (built / "assets" / "world-abc.json").write_text("{}")
+    (built / "assets" / "world-abc.json.gz").write_bytes(b"as the build made it")
+    client = served(built)
+    small = await client.get("/assets/world-abc.json", headers={"Accept-Encoding": "gzip"})
+    assert await small.get_data(as_text=False) == b"as the build made it"
+    assert await (await client.get("/assets/world-abc.json")).get_data(as_text=True) == "{}"
+    assert (await client.get("/assets/world-abc.json.gz")).status_code == 404
+
+
 async def test_who_mistyped_an_address_gets_the_page_and_a_program_gets_a_problem(
     built: Path,
 ) -> None:

@@ -1,28 +1,15 @@
-// A layer of Leaflet that draws devices on one canvas: thousands cost what a few hundred rows do.
+// A layer of Leaflet that draws devices and clusters on one canvas: thousands cost what a few hundred rows do.
 
 import L from "leaflet";
-import type { Device } from "../types";
+import type { Device, Severity } from "../types";
+import { APART_FROM, type Cluster, NEAR, type Spot, clustered } from "./clusters";
+import { RADIUS, SIZE, Stamps, clusterRadius, drawCluster, worse } from "./markers";
 
-const RADIUS = 7;
 const MOST_LATITUDE = 85.0511287798;
-const COLOURS = { online: "#16a34a", offline: "#dc2626", rim: "#ffffff" };
+// A finger hits beside what it means.
+const REACH = 14;
 
-/** A dot's pixels (one number for each, red, green, blue and alpha), drawn once. */
-function dot(colour: string, size: number): Uint32Array {
-  const stamp = document.createElement("canvas");
-  stamp.width = stamp.height = size;
-  const context = stamp.getContext("2d", { willReadFrequently: true }) as CanvasRenderingContext2D;
-  const rim = size / 8;
-  context.arc(size / 2, size / 2, size / 2 - rim / 2 - 0.5, 0, 2 * Math.PI);
-  context.fillStyle = colour;
-  context.fill();
-  context.lineWidth = rim;
-  context.strokeStyle = COLOURS.rim;
-  context.stroke();
-  return new Uint32Array(context.getImageData(0, 0, size, size).data.buffer);
-}
-
-/** Copy a dot into a picture `width` pixels wide, with its corner at (left, top); clear pixels change nothing. */
+/** Copy a picture into one `width` pixels wide, with its corner at (left, top); clear pixels change nothing. */
 function blit(to: Uint32Array, width: number, height: number, from: Uint32Array, size: number, left: number, top: number) {
   const first = Math.max(0, -left);
   const last = Math.min(size, width - left);
@@ -41,15 +28,31 @@ function mercator(latitude: number, longitude: number): [number, number] {
   return [longitude / 360 + 0.5, 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)];
 }
 
+/** What the layer tells: what was clicked, and what the pointer is over (with its place in the map's box). */
+export interface Told {
+  pick: (ids: string[]) => void;
+  hover: (ids: string[], x: number, y: number) => void;
+}
+
+export interface Look {
+  ground: string;
+  ink: string;
+  focus: string;
+  font: string;
+}
+
 export class DeviceLayer extends L.Layer {
   private canvas: HTMLCanvasElement | null = null;
-  private places: [number, number, string][] = [];
+  private drawn: Cluster<Device>[] = [];
   private picture: ImageData | null = null;
-  private stamps: { size: number; online: Uint32Array; offline: Uint32Array } | null = null;
+  private stamps = new Stamps(0);
+  private alarms: ReadonlyMap<string, Severity> = new Map();
+  private marked: string | null = null;
 
   constructor(
     private readonly devices: ReadonlyMap<string, Device>,
-    private readonly pick: (id: string) => void,
+    private readonly told: Told,
+    private readonly look: Look,
   ) {
     super();
   }
@@ -58,6 +61,8 @@ export class DeviceLayer extends L.Layer {
     this.canvas = L.DomUtil.create("canvas", "leaflet-layer", map.getPane("overlayPane"));
     map.on("moveend zoomend resize", this.place, this);
     map.on("click", this.click, this);
+    map.on("mousemove", this.move, this);
+    map.on("mouseout movestart", this.leave, this);
     this.place();
     return this;
   }
@@ -65,9 +70,24 @@ export class DeviceLayer extends L.Layer {
   override onRemove(map: L.Map): this {
     map.off("moveend zoomend resize", this.place, this);
     map.off("click", this.click, this);
+    map.off("mousemove", this.move, this);
+    map.off("mouseout movestart", this.leave, this);
     this.canvas?.remove();
     this.canvas = null;
     return this;
+  }
+
+  /** The worst open alarm of each device. */
+  setAlarms(alarms: ReadonlyMap<string, Severity>): void {
+    this.alarms = alarms;
+    this.draw();
+  }
+
+  /** The device that a ring points out. */
+  mark(id: string | null): void {
+    if (this.marked === id) return;
+    this.marked = id;
+    this.draw();
   }
 
   private place(): void {
@@ -92,45 +112,91 @@ export class DeviceLayer extends L.Layer {
     return { left: x / 2 - across * width, top: y / 2 - down * width, width };
   }
 
+  /** In pixels of the world, so that clusters stay as they are when the map is moved. */
+  private *spots(width: number): Generator<Spot<Device>> {
+    for (const device of this.devices.values()) {
+      if (device.latitude === null || device.longitude === null) continue;
+      const [across, down] = mercator(device.latitude, device.longitude);
+      yield { x: across * width, y: down * width, of: device };
+    }
+  }
+
+  private inSight(): Cluster<Device>[] {
+    const { left, top, width } = this.view();
+    const bounds = this._map.getSize();
+    // Even where they are drawn one by one, devices at the very same place are one.
+    const all = clustered(this.spots(width), this._map.getZoom() >= APART_FROM ? 1 : NEAR);
+    return all
+      .map(({ x, y, of }) => ({ x: x + left, y: y + top, of }))
+      .filter(({ x, y }) => x > -SIZE && y > -SIZE && x < bounds.x + SIZE && y < bounds.y + SIZE);
+  }
+
   /** All devices in sight; called when something changed, once per frame. */
   draw(): void {
     const canvas = this.canvas;
     const context = canvas?.getContext("2d");
     if (!canvas || !context || !canvas.width || !canvas.height) return;
     const dense = window.devicePixelRatio || 1;
-    const size = Math.round((RADIUS + 1) * 2 * dense);
-    if (this.stamps?.size !== size) {
-      this.stamps = { size, online: dot(COLOURS.online, size), offline: dot(COLOURS.offline, size) };
-    }
+    const size = Math.round(SIZE * dense);
+    if (this.stamps.size !== size) this.stamps = new Stamps(size);
     // Copied by ourselves: thousands of drawing commands are played back by the browser, pixel by pixel.
     this.picture ??= context.createImageData(canvas.width, canvas.height);
     const pixels = new Uint32Array(this.picture.data.buffer);
     pixels.fill(0);
-    this.places = [];
-    const { left, top, width } = this.view();
-    const bounds = this._map.getSize();
-    for (const device of this.devices.values()) {
-      if (device.latitude === null || device.longitude === null) continue;
-      const [across, down] = mercator(device.latitude, device.longitude);
-      const x = left + across * width;
-      const y = top + down * width;
-      if (x < -RADIUS || y < -RADIUS || x > bounds.x + RADIUS || y > bounds.y + RADIUS) continue;
-      this.places.push([x, y, device.id]);
-      const stamp = device.status === "offline" ? this.stamps.offline : this.stamps.online;
-      const corner = [Math.round(x * dense - size / 2), Math.round(y * dense - size / 2)] as const;
-      blit(pixels, canvas.width, canvas.height, stamp, size, ...corner);
+    this.drawn = this.inSight();
+    for (const { x, y, of } of this.drawn) {
+      const [device, ...others] = of;
+      if (!device || others.length) continue;
+      const stamp = this.stamps.of(device.status !== "offline", this.alarms.get(device.id));
+      blit(pixels, canvas.width, canvas.height, stamp, size, Math.round(x * dense - size / 2), Math.round(y * dense - size / 2));
     }
+    context.setTransform(1, 0, 0, 1, 0, 0);
     context.putImageData(this.picture, 0, 0);
-    canvas.dataset.drawn = String(this.places.length);
+    context.setTransform(dense, 0, 0, dense, 0, 0);
+    this.drawMany(context);
+    canvas.dataset.drawn = String(this.drawn.reduce((n, { of }) => n + of.length, 0));
+    canvas.dataset.clusters = String(this.drawn.filter(({ of }) => of.length > 1).length);
+  }
+
+  private drawMany(on: CanvasRenderingContext2D): void {
+    for (const cluster of this.drawn) {
+      const { x, y, of } = cluster;
+      if (of.length > 1) {
+        const alarm = of.reduce<Severity | undefined>((worst, { id }) => worse(worst, this.alarms.get(id)), undefined);
+        drawCluster(on, cluster, alarm, this.look);
+      }
+      if (this.marked === null || !of.some(({ id }) => id === this.marked)) continue;
+      on.beginPath();
+      on.arc(x, y, (of.length > 1 ? clusterRadius(of.length) : RADIUS) + 4, 0, 2 * Math.PI);
+      on.lineWidth = 3;
+      on.strokeStyle = this.look.focus;
+      on.stroke();
+    }
+  }
+
+  private at(event: L.LeafletMouseEvent): Cluster<Device> | null {
+    const { x, y } = event.containerPoint;
+    let best: [number, Cluster<Device> | null] = [Number.POSITIVE_INFINITY, null];
+    for (const cluster of this.drawn) {
+      const far = Math.hypot(cluster.x - x, cluster.y - y);
+      const reach = cluster.of.length > 1 ? clusterRadius(cluster.of.length) + 2 : REACH;
+      if (far <= reach && far < best[0]) best = [far, cluster];
+    }
+    return best[1];
   }
 
   private click(event: L.LeafletMouseEvent): void {
-    const { x, y } = event.containerPoint;
-    let best: [number, string] = [(RADIUS * 2) ** 2, ""];
-    for (const [px, py, id] of this.places) {
-      const far = (px - x) ** 2 + (py - y) ** 2;
-      if (far <= best[0]) best = [far, id];
-    }
-    if (best[1]) this.pick(best[1]);
+    const found = this.at(event);
+    if (found) this.told.pick(found.of.map(({ id }) => id));
+  }
+
+  private move(event: L.LeafletMouseEvent): void {
+    const found = this.at(event);
+    this._map.getContainer().classList.toggle("over", found !== null);
+    this.told.hover(found?.of.map(({ id }) => id) ?? [], found?.x ?? 0, found?.y ?? 0);
+  }
+
+  private leave(): void {
+    this.told.hover([], 0, 0);
   }
 }

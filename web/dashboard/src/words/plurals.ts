@@ -2,5 +2,6 @@
 
 export const plurals: Record<string, string> = {
   "In use by {n} schedules": "In use by 1 schedule",
+  "{n} devices": "1 device",
   "{n} readings": "1 reading",
 };
