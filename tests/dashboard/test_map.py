@@ -30,8 +30,8 @@ def fleet(roost: Roost, ada: Person) -> dict[str, Any]:
         client = DeviceClient(roost, devices[code]["mqtt"])
         state = "offline" if code == "lake" else "online"
         body = {"status": state, "latitude": latitude, "longitude": longitude}
-        client.publish("status", {**body, "temperature": 21.5})
         client.publish("feeds/t", 99 if code == "hue" else 20)
+        client.publish("status", {**body, "temperature": 21.5})
         client.close()
     eventually(lambda: ada.get("/alarms")["items"])
     return devices

@@ -30,6 +30,9 @@ test("the kept files have land, waters, borders and names where people live", ()
   expect(shown(4, true)).toContain("Việt Nam");
   expect(shown(4, false)).toContain("Vietnam");
   expect(shown(6, false)).toContain("Hanoi");
+  expect(shown(6, true)).toContain("Hà Nội");
+  // Reefs that several countries claim have no name here.
+  expect(shown(7, false).join()).not.toMatch(/Spratly|Scarborough|Paracel/);
   const near = (zoom: number) => names([hanoi as never], zoom, false).length;
   expect(near(9)).toBeGreaterThan(near(7));
 });

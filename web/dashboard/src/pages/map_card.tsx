@@ -1,10 +1,11 @@
 // What is known of a device on the map: in a card at the pointer, and above the list for the one that was chosen.
 
 import { useQuery } from "@tanstack/react-query";
+import { TriangleAlert } from "lucide-react";
 import { get } from "../api";
 import { useDevice, useLastValue, useLive } from "../live/hooks";
 import { measured } from "../parts/measured";
-import { Badge, Presence, useNow } from "../parts/ui";
+import { Presence, useNow } from "../parts/ui";
 import type { Feed, Page, Severity } from "../types";
 import { ago, number, t, word } from "../words";
 
@@ -63,7 +64,10 @@ function FeedFact({ feed }: { feed: Feed }) {
 }
 
 export const AlarmBadge = ({ severity }: { severity: Severity }) => (
-  <Badge state={severity} tone={severity === "critical" ? "bad" : severity === "warning" ? "warn" : "calm"} text={`${t("Alarm")}: ${word(severity).toLowerCase()}`} />
+  <span className={`badge ${severity === "critical" ? "bad" : severity === "warning" ? "warn" : "calm"}`}>
+    <TriangleAlert aria-hidden="true" />
+    <span className="hidden">{t("Alarm")}:</span> {word(severity)}
+  </span>
 );
 
 interface HoverProps {

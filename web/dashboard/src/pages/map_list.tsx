@@ -32,7 +32,7 @@ export function Beside({ placed, seen, isTogether, picked, worst, show, mark, cl
   const found = useMemo(() => listed(placed, part, seen, worst), [placed, part, seen, worst]);
   const isSearch = part.trim() !== "";
   return (
-    <section className="beside sheet" aria-label={t("Devices on the map")}>
+    <section className="locations sheet" aria-label={t("Devices on the map")}>
       <form
         role="search"
         onSubmit={(event) => {

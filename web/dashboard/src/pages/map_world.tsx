@@ -19,7 +19,7 @@ import { HoverCard } from "./map_card";
 // So many pixels stay between a device and the edge of the map.
 const EDGE = 48;
 // From nearer one sees no more, where no street is drawn.
-const NEAR_ZOOM = 11;
+const NEAR_ZOOM = 10;
 const NEAR_STREETS = 16;
 
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -144,7 +144,6 @@ function goNear(map: L.Map, devices: Device[]): boolean {
 }
 
 function addGround(map: L.Map): void {
-  const water = css("--sea");
-  new GroundLayer({ land: css("--land"), coast: css("--coast"), water, border: css("--border"), province: css("--province") }).addTo(map);
+  new GroundLayer({ land: css("--land"), coast: css("--coast"), sea: css("--sea"), river: css("--river"), border: css("--border"), province: css("--province") }).addTo(map);
   new NamesLayer({ place: css("--ink"), country: css("--quiet"), halo: css("--land") }, language() === "vi").addTo(map);
 }

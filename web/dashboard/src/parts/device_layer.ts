@@ -167,7 +167,7 @@ export class DeviceLayer extends L.Layer {
       }
       if (this.marked === null || !of.some(({ id }) => id === this.marked)) continue;
       on.beginPath();
-      on.arc(x, y, (of.length > 1 ? clusterRadius(of.length) : RADIUS) + 4, 0, 2 * Math.PI);
+      on.arc(x, y, (of.length > 1 ? clusterRadius(of.length) : RADIUS + 5) + 4, 0, 2 * Math.PI);
       on.lineWidth = 3;
       on.strokeStyle = this.look.focus;
       on.stroke();

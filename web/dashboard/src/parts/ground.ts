@@ -14,8 +14,8 @@ const SIZE = 256;
 // Provinces would be a net of lines on smaller scales.
 const PROVINCES_FROM = 6;
 
-/** Rank (the smaller, the sooner shown), whether it is a capital, longitude, latitude, name. */
-export type Place = [rank: number, capital: number, longitude: number, latitude: number, name: string];
+/** Rank (the smaller, the sooner shown), whether it is a capital, longitude, latitude, name, and the Vietnamese name where it is another. */
+export type Place = [rank: number, capital: number, longitude: number, latitude: number, name: string, vietnamese?: string];
 /** The zoom from which it is shown, longitude, latitude, the name in English and in Vietnamese. */
 export type Country = [zoom: number, longitude: number, latitude: number, english: string, vietnamese: string];
 
@@ -80,7 +80,8 @@ export function trace(path: CanvasRenderingContext2D, lines: number[][], scale: 
 export interface Colours {
   land: string;
   coast: string;
-  water: string;
+  sea: string;
+  river: string;
   border: string;
   province: string;
 }
@@ -108,7 +109,7 @@ export class GroundLayer extends L.GridLayer {
   }
 
   private draw(on: CanvasRenderingContext2D, of: Ground, scale: number, left: number, top: number, zoom: number): void {
-    const { land, coast, water, border, province } = this.colours;
+    const { land, coast, sea, river, border, province } = this.colours;
     const fill = (lines: number[][] | undefined, colour: string, edge: string): void => {
       if (!lines) return;
       trace(on, lines, scale, left, top, true, true);
@@ -131,8 +132,8 @@ export class GroundLayer extends L.GridLayer {
     on.lineJoin = "round";
     fill(of.land, land, coast);
     if (zoom >= PROVINCES_FROM) stroke(of.provinces, province, 1, [3, 3]);
-    stroke(of.rivers, water, Math.min(2.5, 0.6 + zoom / 8));
-    fill(of.lakes, water, coast);
+    stroke(of.rivers, river, Math.min(2.5, 0.6 + zoom / 8));
+    fill(of.lakes, sea, coast);
     stroke(of.borders, border, zoom < DETAILED ? 0.8 : 1.4);
   }
 }

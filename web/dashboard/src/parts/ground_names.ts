@@ -30,7 +30,11 @@ export function names(of: Ground[], zoom: number, isVietnamese: boolean): Name[]
     text: isVietnamese ? vietnamese : english,
     kind: "country",
   });
-  const placed = ([, capital, longitude, latitude, text]: Place): Name => ({ at: [latitude, longitude], text, kind: capital ? "capital" : "place" });
+  const placed = ([, capital, longitude, latitude, text, vietnamese]: Place): Name => ({
+    at: [latitude, longitude],
+    text: isVietnamese ? (vietnamese ?? text) : text,
+    kind: capital ? "capital" : "place",
+  });
   return zoom < DETAILED_NAMES ? [...countries.map(named), ...places.map(placed)] : [...places.map(placed), ...countries.map(named)];
 }
 
