@@ -74,7 +74,9 @@ def test_the_button_and_every_line_send_a_reading_of_the_device(
         assert done.returncode == 0, done.stderr
         eventually(lambda: ada.values(feed), ([25.5] * sent).__eq__)
     page.get_by_role("tab", name="curl").press("ArrowLeft")
-    expect(page.get_by_role("tab", name="Node.js")).to_be_focused()
+    node = page.get_by_role("tab", name="Node.js")
+    expect(node).to_be_focused()
+    node.press("Enter")
     expect(page.get_by_test_id("publish-line")).to_contain_text("mqtt.connect(")
     page.get_by_role("tab", name="ESP32 / Arduino").click()
     expect(page.get_by_test_id("publish-line")).to_contain_text("/feeds/temperature")
