@@ -40,12 +40,13 @@ function problemOf(status: number, { code, params = {}, error_codes }: ProblemVi
 }
 
 /** An answer of the API that is no problem. Rejects with `Problem`; status 0 where no answer came at all. */
-async function ask(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
+async function ask(method: string, path: string, body: unknown, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(PREFIX + path, {
       method,
       credentials: "same-origin",
+      signal,
       headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
@@ -65,8 +66,9 @@ export async function call<T>(
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  signal?: AbortSignal,
 ): Promise<T> {
-  const response = await ask(method, path, body, headers);
+  const response = await ask(method, path, body, headers, signal);
   if (response.status === 204 || response.headers.get("Content-Length") === "0") return undefined as T;
   const said = (await response.json()) as T;
   const etag = response.headers.get("ETag");
@@ -130,11 +132,11 @@ type Pattern<P extends string> = {
   [K in keyof Reads]: P extends Filled<K> ? (Deep<P>["length"] extends Deep<K>["length"] ? Reads[K] : never) : never;
 }[keyof Reads];
 
-/** `get("/site")` knows what it brings; where a narrower type is known, it is named: `get<Site>("/site")`. */
-export function get<P extends string>(path: [Answer<P>] extends [never] ? never : P): Promise<Answer<P>>;
-export function get<T>(path: string): Promise<T>;
-export function get<T>(path: string): Promise<T> {
-  return call<T>("GET", path);
+/** `get("/site")` knows what it brings; where a narrower type is known, it is named: `get<Site>("/site")`. `signal` ends it early. */
+export function get<P extends string>(path: [Answer<P>] extends [never] ? never : P, signal?: AbortSignal): Promise<Answer<P>>;
+export function get<T>(path: string, signal?: AbortSignal): Promise<T>;
+export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return call<T>("GET", path, undefined, {}, signal);
 }
 export const post = <T>(path: string, body?: unknown, headers?: Record<string, string>): Promise<T> =>
   call<T>("POST", path, body, headers);

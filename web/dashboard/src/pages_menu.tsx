@@ -45,7 +45,9 @@ export function isHere(to: string, path: string, tab: string): boolean {
 const hasLine = (page: string, tab: string): boolean => PAGES.some(([, pages]) => pages.some(([to]) => to === `${page}?tab=${tab}`));
 
 export function usePlace(): (to: string) => "page" | undefined {
-  const [path] = useLocation();
+  const [address] = useLocation();
+  // A comparison is of feeds, and has no line of its own.
+  const path = address === "/compare" ? "/feeds" : address;
   const tab = useSearch().get("tab") ?? "";
   return (to) => (isHere(to, path, tab) ? "page" : undefined);
 }

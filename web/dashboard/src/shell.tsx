@@ -23,6 +23,7 @@ const DevicesPage = lazily(() => import("./pages/devices"));
 const DevicePage = lazily<{ id: string }>(() => import("./pages/device"));
 const FeedsPage = lazily(() => import("./pages/feeds"));
 const FeedPage = lazily<{ id: string }>(() => import("./pages/feed"));
+const ComparePage = lazily(() => import("./pages/compare"));
 const SchedulesPage = lazily(() => import("./pages/schedules"));
 const SchedulePage = lazily<{ id: string }>(() => import("./pages/schedule"));
 const MediaPage = lazily(() => import("./pages/media"));
@@ -63,6 +64,7 @@ export function Shell({ user }: { user: User }) {
               <Route path="/devices/:id">{({ id }) => <DevicePage key={id} id={id} />}</Route>
               <Route path="/feeds" component={FeedsPage} />
               <Route path="/feeds/:id">{({ id }) => <FeedPage key={id} id={id} />}</Route>
+              <Route path="/compare" component={ComparePage} />
               <Route path="/schedules" component={SchedulesPage} />
               <Route path="/schedules/:id">{({ id }) => <SchedulePage key={id} id={id} />}</Route>
               <Route path="/media" component={MediaPage} />

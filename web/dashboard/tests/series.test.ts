@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { alone, bucketFor, bucketed, gapOf, heights, perMinute, statistics, withGaps } from "../src/parts/series";
+import { alone, bucketFor, bucketed, gapOf, heights, joined, nearest, perMinute, statistics, withGaps } from "../src/parts/series";
 
 const NOW = 1_790_000_000;
 const at = (s: number) => new Date((NOW + s) * 1000).toISOString();
@@ -59,4 +59,27 @@ test("readings a minute are those of the minutes that hold any", () => {
 test("a value that stands alone is a point", () => {
   expect(alone([1, null, 2, 3, null, 4])).toEqual([0, 5]);
   expect(alone([null, null])).toEqual([]);
+});
+
+test("lines that do not share their times keep their own gaps", () => {
+  const [times, first, second, third] = joined([
+    [[0, 10, 15, 20], [1, 2, null, 3]],
+    [[5, 10], [7, 8]],
+    [[0, 12, 20], [1, null, 2]],
+  ]);
+  expect(times).toEqual([0, 5, 10, 12, 15, 20]);
+  expect(first).toEqual([1, undefined, 2, null, null, 3]);
+  expect(second).toEqual([undefined, 7, 8, undefined, undefined, undefined]);
+  expect(third).toEqual([1, null, null, null, null, 2]);
+  expect(alone(first ?? [])).toEqual([5]);
+  expect(alone(second ?? [])).toEqual([]);
+});
+
+test("the value at the pointer is the line's nearest, and none in a gap", () => {
+  const times = [0, 1, 2, 10, 11];
+  expect(nearest(times, [5, undefined, undefined, 6, undefined], 1, 1)).toBe(0);
+  expect(nearest(times, [5, undefined, undefined, 6, undefined], 2, 8)).toBe(3);
+  expect(nearest(times, [5, undefined, null, 6, undefined], 1, 1.9)).toBe(null);
+  expect(nearest(times, [5, undefined, undefined, 6, undefined], 4, 11)).toBe(3);
+  expect(nearest(times, [undefined, undefined], 1, 1)).toBe(null);
 });

@@ -1,7 +1,7 @@
 import { createContext, useCallback, useContext, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Device, Feed } from "../types";
 import { Pace } from "./pace";
-import { LiveStore, type Link, type LiveValue } from "./store";
+import { LiveStore, type Link } from "./store";
 
 export const LiveContext = createContext(new LiveStore());
 export const useLive = (): LiveStore => useContext(LiveContext);
@@ -39,14 +39,6 @@ export function useLastValue(feed: Feed): { value: Feed["last_value"]; ts: strin
   const said = live.values.get(feed.id);
   if (said && (!feed.last_value_at || said.ts >= feed.last_value_at)) return said;
   return { value: feed.last_value, ts: feed.last_value_at };
-}
-
-/** Call `heard` with every new value of a feed, without drawing anything. */
-export function useFeedValues(feedId: string, heard: (value: LiveValue) => void): void {
-  const live = useLive();
-  const latest = useRef(heard);
-  latest.current = heard;
-  useEffect(() => live.hear(feedId, (value) => latest.current(value)), [live, feedId]);
 }
 
 /** Call `changed` after changes of a topic, `every` ms after it ended: for what REST has to tell. */

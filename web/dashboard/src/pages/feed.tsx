@@ -1,15 +1,18 @@
 // One feed: its curve or its last readings, its alarms, its settings.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useSearch } from "../address";
 import { get } from "../api";
 import { useLastValue } from "../live/hooks";
 import { AlarmsHere } from "../parts/alarms";
 import { FOLLOWED_MS } from "../parts/edit_form";
 import { Rows } from "../parts/lists";
 import { measured } from "../parts/measured";
+import { read } from "../parts/span";
 import { Badge, Heading, Loaded, Missing } from "../parts/ui";
 import type { Feed, Page, Reading, Value } from "../types";
 import { moment, t } from "../words";
+import { CompareButton } from "./compare_pick";
 import { FeedChart } from "./feed_chart";
 import { FeedSettings } from "./feed_settings";
 
@@ -24,6 +27,7 @@ const said = (value: Value | null, unit: string | null): string =>
 
 function About({ feed }: { feed: Feed }) {
   const last = useLastValue(feed);
+  const search = useSearch();
   return (
     <>
       <Heading
@@ -39,6 +43,7 @@ function About({ feed }: { feed: Feed }) {
           </>
         }
       >
+        {feed.kind === "number" && <CompareButton chosen={[feed.id]} label={t("Compare with…")} span={read(search, Date.now() / 1000)} />}
         {feed.device_id && (
           <a className="button" href={`#/devices/${feed.device_id}`}>
             {t("View device")}

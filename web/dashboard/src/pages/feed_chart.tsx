@@ -4,13 +4,14 @@ import { useRef } from "react";
 import { setParameters, useSearch } from "../address";
 import { useLastValue } from "../live/hooks";
 import { Chart } from "../parts/chart";
+import { hasLimits } from "../parts/chart_marks";
 import { measured, rounded } from "../parts/measured";
 import { type Span, around, clamped, edges, firstSpan, isLive, read, written } from "../parts/span";
-import { Loaded, useNow } from "../parts/ui";
+import { Action, Loaded, useNow } from "../parts/ui";
 import type { Feed } from "../types";
 import { t } from "../words";
 import { useMarks } from "./feed_marks";
-import { RangeControls } from "./feed_range";
+import { RangeControls, saveCsv } from "./feed_range";
 import { type History, useHistory, useSeries } from "./feed_series";
 
 const seconds = (time: string | null): number | null => (time === null ? null : Date.parse(time) / 1000);
@@ -28,7 +29,7 @@ export function FeedChart({ feed }: { feed: Feed }) {
   const [from, to] = edges(span, now);
   const history = useHistory(feed, span);
   const shown = useSeries(feed, history.data, span);
-  const marks = useMarks(feed, span);
+  const { marks, periods } = useMarks(feed, span);
   // Of another range, until the answer is there.
   const isOld = history.isPlaceholderData;
   const lines = shown.isRaw
@@ -41,7 +42,11 @@ export function FeedChart({ feed }: { feed: Feed }) {
       ];
   return (
     <section className="sheet">
-      <RangeControls feed={feed} span={span} now={now} choose={choose} />
+      <RangeControls span={span} now={now} choose={choose}>
+        <Action run={() => saveCsv(feed, span)} said={t("Exported")}>
+          {t("Export CSV")}
+        </Action>
+      </RangeControls>
       <Loaded of={history}>
         {(found) => (
           <div className="plot" data-from={from} data-to={to} data-testid="plot">
@@ -51,8 +56,9 @@ export function FeedChart({ feed }: { feed: Feed }) {
               gaps={shown.gaps}
               lines={lines}
               unit={feed.unit}
-              limits={[feed.min_value, feed.max_value]}
+              limits={hasLimits(feed) ? [{ low: feed.min_value, high: feed.max_value, scale: "y", colour: "--brand", edge: "--bad" }] : []}
               marks={marks}
+              periods={periods}
               height={340}
               range={[from, to]}
               onRange={(a, b) => choose(clamped(a, b, now))}

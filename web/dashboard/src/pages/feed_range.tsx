@@ -1,23 +1,22 @@
 // Choose what a chart shows: a length up to now, a step, a zoom, or from and to.
 
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { download, query } from "../api";
 import { civil, here, instant } from "../parts/civil";
 import { RANGES, type Span, clamped, edges, isLive, moved, zoomed } from "../parts/span";
-import { Action } from "../parts/ui";
 import type { Feed } from "../types";
 import { t } from "../words";
 
 interface RangeProps {
-  feed: Feed;
   span: Span;
   now: number;
   choose: (span: Span) => void;
+  /** What else can be done with the range. */
+  children?: ReactNode;
 }
 
-export function RangeControls({ feed, span, now, choose }: RangeProps) {
+export function RangeControls({ span, now, choose, children }: RangeProps) {
   const [from, to] = edges(span, now);
-  const times = { start: new Date(from * 1000).toISOString(), end: isLive(span) ? undefined : new Date(to * 1000).toISOString() };
   return (
     <>
       <div className="row">
@@ -43,9 +42,7 @@ export function RangeControls({ feed, span, now, choose }: RangeProps) {
         <button type="button" aria-label={t("Zoom out")} onClick={() => choose(zoomed(span, 2, now))}>
           −
         </button>
-        <Action run={() => saveCsv(feed, times)} said={t("Exported")}>
-          {t("Export CSV")}
-        </Action>
+        {children}
       </div>
       <FromTo key={isLive(span) ? "live" : `${from} ${to}`} from={from} to={to} choose={(a, b) => choose(clamped(a, b, now))} />
     </>
@@ -83,5 +80,9 @@ function FromTo({ from, to, choose }: { from: number; to: number; choose: (from:
   );
 }
 
-const saveCsv = (feed: Feed, times: { start: string; end?: string }): Promise<void> =>
-  download(`/feed-values/${feed.id}${query(times)}`, `${feed.key}.csv`, { Accept: "text/csv" });
+/** The readings of a range, as they are stored. */
+export function saveCsv(feed: Feed, span: Span): Promise<void> {
+  const [from, to] = edges(span, Date.now() / 1000);
+  const times = { start: new Date(from * 1000).toISOString(), end: isLive(span) ? undefined : new Date(to * 1000).toISOString() };
+  return download(`/feed-values/${feed.id}${query(times)}`, `${feed.key}.csv`, { Accept: "text/csv" });
+}

@@ -11,9 +11,10 @@ interface CheckboxProps {
   label?: string;
   id?: string;
   name?: string;
+  disabled?: boolean;
 }
 
-export function Checkbox({ checked, onChange, label, id, name }: CheckboxProps) {
+export function Checkbox({ checked, onChange, label, id, name, disabled }: CheckboxProps) {
   const input = useRef<HTMLInputElement>(null);
   const first = useRef(checked);
   useFormReset(input, () => onChange(first.current));
@@ -27,6 +28,7 @@ export function Checkbox({ checked, onChange, label, id, name }: CheckboxProps) 
       inputRef={input}
       aria-label={label}
       checked={checked}
+      disabled={disabled}
       onCheckedChange={onChange}
       data-begun={name && String(first.current)}
       data-value={String(checked)}

@@ -8,8 +8,8 @@ import { Rows } from "./lists";
 import { measured } from "./measured";
 import { useNow } from "./ui";
 
-/** `device`: what stands in the column of devices; without it there is none. */
-export function FeedTable({ items, device }: { items: Feed[]; device?: (feed: Feed) => ReactNode }) {
+/** `device`: what stands in the column of devices; without it there is none. `tick`: before the names, to choose. */
+export function FeedTable({ items, device, tick }: { items: Feed[]; device?: (feed: Feed) => ReactNode; tick?: (feed: Feed) => ReactNode }) {
   return (
     <Rows
       caption={t("Feeds")}
@@ -17,7 +17,10 @@ export function FeedTable({ items, device }: { items: Feed[]; device?: (feed: Fe
       items={items}
       id={(feed) => feed.id}
       row={(feed) => [
-        <a href={`#/feeds/${feed.id}`}>{feed.name}</a>,
+        <span className="named-line">
+          {tick?.(feed)}
+          <a href={`#/feeds/${feed.id}`}>{feed.name}</a>
+        </span>,
         <code>{feed.key}</code>,
         ...(device ? [device(feed)] : []),
         <LastValue feed={feed} />,

@@ -46,10 +46,53 @@ export function withGaps(series: Series, gapS: number): { series: Series; gaps: 
   return { series: [found, ...made] as Series, gaps };
 }
 
-/** Values without a neighbour: no line leads to them, so they are drawn as points. */
-export function alone(values: ArrayLike<number | null | undefined>): number[] {
-  const is = (n: number): boolean => values[n] !== null && values[n] !== undefined;
-  return Array.from(values, (_, n) => n).filter((n) => is(n) && !is(n - 1) && !is(n + 1));
+type Column = ArrayLike<number | null | undefined>;
+
+/** Values without a neighbour: no line leads to them, so they are drawn as points. What is undefined is of other lines' times. */
+export function alone(values: Column): number[] {
+  const own = Array.from(values, (_, n) => n).filter((n) => values[n] !== undefined);
+  const is = (n: number): boolean => (values[own[n] ?? -1] ?? null) !== null;
+  return own.filter((_, n) => is(n) && !is(n - 1) && !is(n + 1));
+}
+
+/** Where a line's value nearest to a time is, seen from the place `at`; null in a gap. */
+export function nearest(times: ArrayLike<number>, values: Column, at: number, time: number): number | null {
+  if (values[at] !== undefined) return at;
+  let [before, after] = [at, at];
+  while (before >= 0 && values[before] === undefined) before -= 1;
+  while (after < values.length && values[after] === undefined) after += 1;
+  const ends = [before, after].filter((n) => n >= 0 && n < values.length);
+  const far = (n: number): number => Math.abs((times[n] as number) - time);
+  const [first, second] = ends;
+  if (first === undefined) return null;
+  const found = second !== undefined && far(second) < far(first) ? second : first;
+  return values[found] === null ? null : found;
+}
+
+/** A gap is empty over all times of the others, from its last value to its next. */
+function emptied(column: (number | null | undefined)[]): (number | null | undefined)[] {
+  for (const step of [1, -1]) {
+    let isGap = false;
+    for (let n = step > 0 ? 0 : column.length - 1; n >= 0 && n < column.length; n += step) {
+      if (column[n] !== undefined) isGap = column[n] === null;
+      else if (isGap) column[n] = null;
+    }
+  }
+  return column;
+}
+
+/** Series of one line each, over all their times: undefined where a line has no point, null in its gaps. */
+export function joined(all: readonly Series[]): [number[], ...(number | null | undefined)[][]] {
+  const times = [...new Set(all.flatMap(([own]) => own))].sort((a, b) => a - b);
+  const place = new Map(times.map((at, n) => [at, n]));
+  const columns = all.map(([own, values = []]) => {
+    const column: (number | null | undefined)[] = new Array(times.length).fill(undefined);
+    own.forEach((at, n) => {
+      column[place.get(at) as number] = values[n] ?? null;
+    });
+    return emptied(column);
+  });
+  return [times, ...columns];
 }
 
 export interface Buckets {
