@@ -16,6 +16,7 @@ import { ago, moment, number, t } from "../words";
 import { DeleteDevice } from "./device_deletion";
 import { Commands, Messages } from "./device_messages";
 import { Feeds } from "./device_feeds";
+import { Tiles } from "./device_tiles";
 
 export default function DevicePage({ id }: { id: string }) {
   const device = useQuery({ queryKey: ["/devices", id], queryFn: () => get(`/devices/${id}`), refetchInterval: FOLLOWED_MS });
@@ -38,6 +39,7 @@ function About({ device }: { device: DeviceResource }) {
           </>
         }
       />
+      <Tiles deviceId={device.id} all={`/devices/${device.id}`} />
       <div className="grid">
         <section className="sheet">
           {device.flood && (

@@ -3,25 +3,29 @@
 import { TrendingDown, TrendingUp } from "lucide-react";
 import type { ReactNode } from "react";
 import { number, t } from "../words";
+import { type Point, curve } from "./trend";
 
 interface CardProps {
-  name: string;
+  name: ReactNode;
   value: ReactNode;
   hint?: ReactNode;
   href?: string;
   /** How it went up to now: a small curve beside the hint. */
   trend?: number[];
+  /** Instead of the trend: a curve of its own. */
+  beside?: ReactNode;
 }
 
-export function Card({ name, value, hint, href, trend = [] }: CardProps) {
+export function Card({ name, value, hint, href, trend = [], beside }: CardProps) {
   const inside = (
     <>
       <span className="name">{name}</span>
       <strong>{value}</strong>
-      {(hint || trend.length > 1) && (
+      {(hint || beside || trend.length > 1) && (
         <span className="foot">
           <span className="quiet">{hint}</span>
           {trend.length > 1 && <Spark values={trend} />}
+          {beside}
         </span>
       )}
     </>
@@ -46,6 +50,25 @@ function Spark({ values }: { values: number[] }) {
     <svg className="spark" viewBox={`0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
       <path className="under" d={`${line}L${SPARK_WIDTH} ${SPARK_HEIGHT}L0 ${SPARK_HEIGHT}Z`} />
       <path d={line} />
+    </svg>
+  );
+}
+
+interface CurveProps {
+  points: readonly Point[];
+  /** The times (s) of its edges. */
+  start: number;
+  end: number;
+  /** Longer than this (s) without a point is a gap. */
+  gap: number;
+}
+
+/** How a measured value went; nothing where there is nothing. */
+export function Curve({ points, start, end, gap }: CurveProps) {
+  if (!points.length) return null;
+  return (
+    <svg className="spark" viewBox={`0 -1 ${SPARK_WIDTH} ${SPARK_HEIGHT + 2}`} preserveAspectRatio="none" aria-hidden="true">
+      <path d={curve(points, start, end, gap, SPARK_WIDTH, SPARK_HEIGHT)} />
     </svg>
   );
 }

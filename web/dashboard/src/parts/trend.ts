@@ -23,3 +23,31 @@ export function lastHours(points: readonly Bucket[], bucketS: number, end: numbe
   const sum = (part: number[]): number => part.reduce((a, b) => a + b, 0);
   return { before: sum(all.slice(-2 * many, -many)), now: sum(all.slice(-many)) };
 }
+
+/** A time (s) and a value. */
+export type Point = [at: number, value: number];
+
+/**
+ * The path of a curve in a box, from its lowest value to its highest; it is broken over a gap (s). A point without a
+ * neighbour is a short stroke.
+ */
+export function curve(points: readonly Point[], start: number, end: number, gap: number, width: number, height: number): string {
+  const values = points.map(([, value]) => value);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const y = (value: number): string => (high > low ? height - (height * (value - low)) / (high - low) : height / 2).toFixed(1);
+  const x = (at: number): string => ((width * (Math.max(start, at) - start)) / (end - start)).toFixed(1);
+  return points
+    .map(([at, value], n) => {
+      const before = points[n - 1]?.[0] ?? -Infinity;
+      const after = points[n + 1]?.[0] ?? Infinity;
+      const move = at - before > gap ? "M" : "L";
+      return `${move}${x(at)} ${y(value)}${move === "M" && after - at > gap ? "h1" : ""}`;
+    })
+    .join("");
+}
+
+/** Whether a value is beyond what its feed allows. */
+export function isBeyond(feed: { min_value: number | null; max_value: number | null }, value: unknown): boolean {
+  if (typeof value !== "number") return false;
+  return (feed.max_value !== null && value > feed.max_value) || (feed.min_value !== null && value < feed.min_value);
+}
