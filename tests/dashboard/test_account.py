@@ -53,7 +53,7 @@ def test_another_tab_of_the_same_browser_goes_on_too(screens: Screens, roost: Ro
     device = kim.device("second-tab")
     page = screens.of(kim, "/settings")
     other = page.context.new_page()
-    other.goto(f"{roost.url}/#/devices/{device['id']}")
+    other.goto(f"{roost.url}/#/devices/{device['id']}?tab=settings")
     is_live(other)
     name = other.get_by_label("Name", exact=True)
     name.fill("Half a na")
@@ -82,7 +82,7 @@ def test_another_email_keeps_the_page_live(screens: Screens, roost: Roost) -> No
 
 def test_nothing_is_called_saved_that_was_not_sent(screens: Screens, ada: Person) -> None:
     device = ada.device("unchanged")
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=settings")
     sent: list[Request] = []
     page.on("request", lambda asked: sent.append(asked) if asked.method == "PATCH" else None)
     page.get_by_role("button", name="Save", exact=True).click()

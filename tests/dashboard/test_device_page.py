@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboard.screen import Screens, go
+from tests.dashboard.screen import Screens, go, sees
 from tests.dashboard.test_charts import measured
 from tests.real.harness import DeviceClient, Person, Roost, eventually
 
@@ -44,3 +44,25 @@ def test_the_latest_feeds_are_tiles_that_ask_once(
     assert len(curves) == len(set(curves)) == 12, curves
     tiles.locator(".card", has_text="f01").click()
     expect(page.get_by_test_id("last-value")).to_have_text("99 °C")
+
+
+def test_the_parts_of_a_device_are_tabs_of_its_address(
+    screens: Screens, ada: Person, device: dict[str, str]
+) -> None:
+    page = screens.of(ada, f"/devices/{device['id']}")
+    expect(page.get_by_role("table", name="Feeds")).to_be_visible()
+    tabs = page.get_by_role("tablist", name="Device")
+    tabs.get_by_role("tab", name="Feeds").press("ArrowRight")
+    tabs.get_by_role("tab", name="Alarms").press("Enter")
+    expect(page.get_by_role("table", name="Alarms")).to_contain_text("99 °C (max 30 °C)")
+    # Open alarms are seen from every other tab.
+    tabs.get_by_role("tab", name="Schedules").click()
+    expect(page.get_by_test_id("alarms-here")).to_contain_text("99 °C")
+    sees(page, "No schedules yet")
+    tabs.get_by_role("tab", name="Settings").click()
+    page.get_by_label("Name", exact=True).fill("Half a name")
+    page.go_back()
+    sees(page, "No schedules yet")
+    page.go_forward()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Half a name")
+    page.get_by_role("button", name="Discard changes").click()

@@ -60,7 +60,7 @@ def test_a_button_keeps_the_focus_while_it_works(
     client.publish("feeds", {"a": 60, "b": 70})
     client.close()
     eventually(lambda: len(ada.get("/alarms", state="active")["items"]) == 2)
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=settings")
     save = page.get_by_role("button", name="Save", exact=True)
     page.get_by_label("Name", exact=True).fill("Two alarms")
     save.press("Enter")
@@ -75,7 +75,7 @@ def test_a_button_keeps_the_focus_while_it_works(
 
 def test_a_choice_between_two_values_ends_in_its_field(screens: Screens, ada: Person) -> None:
     device = ada.device("choice")
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=settings")
     silence = page.get_by_label("Mark offline after")
     silence.fill("600")
     body = {"offline_after_s": 120}

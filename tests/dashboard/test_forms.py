@@ -57,7 +57,7 @@ def test_two_tabs_change_two_thresholds_and_both_hold(screens: Screens, ada: Per
 
 def test_a_form_follows_and_says_where_both_changed_the_same(screens: Screens, ada: Person) -> None:
     device = ada.device("both-1")
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=settings")
     name, silence = page.get_by_label("Name", exact=True), page.get_by_label("Mark offline after")
     silence.fill("600")
     body = {"name": "Renamed", "offline_after_s": 120}
@@ -119,7 +119,7 @@ def holding(page: Page, method: str, path: str) -> list[Route]:
 
 def test_what_is_typed_while_a_save_is_under_way_stays(screens: Screens, ada: Person) -> None:
     device = ada.device("meanwhile")
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=settings")
     name, silence = page.get_by_label("Name", exact=True), page.get_by_label("Mark offline after")
     name.fill(" First ")
     held = holding(page, "PATCH", f"/devices/{device['id']}")
@@ -143,7 +143,7 @@ def test_what_was_typed_stays_when_somebody_looks_elsewhere(screens: Screens, ad
     device = ada.device("elsewhere")
     body = {"name": "Kettle", "sku": "K-1", "price": "5", "stock": 3}
     product = ada.post("/products", body)
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=settings")
     name = page.get_by_label("Name", exact=True)
     name.fill("Half a na")
     go(page, "/devices")
@@ -199,7 +199,7 @@ def test_an_answer_from_before_a_save_does_not_undo_it_on_the_page(
     screens: Screens, ada: Person
 ) -> None:
     device = ada.device("late-answer")
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=settings")
     silence = page.get_by_label("Mark offline after")
     expect(silence).to_have_value("300")
     late: list[tuple[Route, APIResponse]] = []
@@ -259,13 +259,15 @@ def test_pausing_names_the_version_that_was_shown(screens: Screens, ada: Person)
 
 def test_another_language_keeps_a_half_filled_form(screens: Screens, ada: Person) -> None:
     device = ada.device("words-1")
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=commands")
     page.get_by_label("Command", exact=True).fill("reboot")
-    page.get_by_label("Name").fill("Half-filled")
     user_menu(page, "Tiếng Việt")
-    expect(page.get_by_role("heading", name="Cài đặt")).to_be_visible()
+    expect(page.get_by_role("heading", name="Lệnh")).to_be_visible()
     expect(page.get_by_placeholder("reboot")).to_have_value("reboot")
-    expect(page.get_by_label("Tên", exact=True)).to_have_value("Half-filled")
+    page.get_by_role("tab", name="Cài đặt").click()
+    page.get_by_label("Tên", exact=True).fill("Half-filled")
+    user_menu(page, "English")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Half-filled")
 
 
 def test_dialogs_begin_at_their_first_field(screens: Screens, ada: Person) -> None:

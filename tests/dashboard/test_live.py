@@ -122,7 +122,7 @@ def test_commands_and_alarms_show_what_became_of_them(
     device = ada.device("told-1", "t", max_value=10)
     client = DeviceClient(roost, device["mqtt"])
     client.subscribe("commands")
-    page = screens.of(ada, f"/devices/{device['id']}")
+    page = screens.of(ada, f"/devices/{device['id']}?tab=commands")
     page.get_by_label("Command", exact=True).fill("beep")
     page.get_by_label("Payload (JSON)").fill('{"times": 2}')
     page.get_by_role("button", name="Send").click()

@@ -106,13 +106,15 @@ def test_no_text_of_anybody_runs(screens: Screens, roost: Roost, ada: Person) ->
     command = ada.post(f"/devices/{made['id']}/commands", {"type": "x", "payload": {"a": EVIL}})
     client.publish(f"commands/{command['id']}/ack", {"status": "failed", "detail": EVIL})
     page = screens.of(ada)
-    paths = (*PAGES, f"/devices/{made['id']}", *(f"/feeds/{feed}" for feed in feeds.values()))
+    tabs = ("", "?tab=commands", "?tab=messages", "?tab=settings")
+    devices = (f"/devices/{made['id']}{tab}" for tab in tabs)
+    paths = (*PAGES, *devices, *(f"/feeds/{feed}" for feed in feeds.values()))
     for path in paths:
         go(page, path)
         page.wait_for_load_state("networkidle")
         page.wait_for_selector("h1")
         assert page.locator("img[src='x']").count() == 0, path
         assert page.locator("main b").count() == 0, path
-    go(page, f"/devices/{made['id']}")
+    go(page, f"/devices/{made['id']}?tab=commands")
     sees(page, EVIL)
     client.close()

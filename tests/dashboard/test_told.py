@@ -86,7 +86,7 @@ def test_what_is_refused_of_a_device(vi: Vietnamese, roost: Roost, ada: Person) 
     assert all(each["code"] for each in refused), refused
     assert all(each["code"] for each in ada.rejected())
     assert {each["reason"] for each in said} > {"denied"}
-    page = vi.page(ada, f"/devices/{device['id']}")
+    page = vi.page(ada, f"/devices/{device['id']}?tab=messages")
     check(
         page,
         "Tin gần đây",
@@ -153,7 +153,7 @@ def test_what_became_of_commands_and_plays(vi: Vietnamese, roost: Roost, ada: Pe
     plays = wait_for(
         ada, f"/media-schedules/{schedule}/occurrences", lambda each: each["state"] == "missed"
     )
-    page = vi.page(ada, f"/devices/{device['id']}")
+    page = vi.page(ada, f"/devices/{device['id']}?tab=commands")
     check(page, "Lệnh", commands, "Đã hủy", "Thiết bị không trả lời kịp", "“”")
     expect(page.get_by_role("table", name="Lệnh")).to_contain_text("“the valve is stuck”")
     go(page, f"/schedules/{schedule}")
@@ -200,7 +200,7 @@ def test_every_text_that_a_record_can_have(vi: Vietnamese, ada: Person) -> None:
         route.fulfill(body=body, content_type="application/json")
 
     page.route(re.compile(r"/devices/[0-9a-f-]+/commands"), answer)
-    go(page, f"/devices/{device['id']}")
+    go(page, f"/devices/{device['id']}?tab=commands")
     check(page, "Lệnh", records)
     text = page.get_by_role("table", name="Lệnh").inner_text()
     assert "“it is stuck”" in text

@@ -1,22 +1,35 @@
-// One device: what it says, what it measures, what it was told.
+// One device: how it is, what it measured last, and behind tabs its feeds, its alarms, and what it was told.
 
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import { get, post } from "../api";
+import type { ReactNode } from "react";
+import { useParameter } from "../address";
+import { get } from "../api";
 import { useDevice } from "../live/hooks";
 import { AlarmsHere } from "../parts/alarms";
-import { Credentials } from "../parts/credentials";
-import { Dialog } from "../parts/dialog";
-import { EditForm, FOLLOWED_MS } from "../parts/edit_form";
-import { Field, Tick } from "../parts/forms";
-import { measured } from "../parts/measured";
-import { Action, Heading, Loaded, Missing, Presence, useNow } from "../parts/ui";
-import type { DeviceResource, MqttAccess } from "../types";
+import { FOLLOWED_MS } from "../parts/edit_form";
+import { Tabs } from "../parts/tabs";
+import { Heading, Loaded, Missing, Presence, useNow } from "../parts/ui";
+import type { DeviceResource } from "../types";
 import { ago, moment, number, t } from "../words";
-import { DeleteDevice } from "./device_deletion";
 import { Commands, Messages } from "./device_messages";
 import { Feeds } from "./device_feeds";
+import { DeviceAlarms, DeviceSchedules } from "./device_past";
+import { DeviceActions, Facts, Settings } from "./device_settings";
 import { Tiles } from "./device_tiles";
+
+// More of them only when asked for: the tabs below shall be near.
+const ALARMS_FIRST = 5;
+
+type Tab = [name: string, title: string, shown: (device: DeviceResource) => ReactNode];
+
+const TABS: Tab[] = [
+  ["feeds", "Feeds", (device) => <Feeds device={device} />],
+  ["alarms", "Alarms", (device) => <DeviceAlarms id={device.id} />],
+  ["commands", "Commands", (device) => <Commands id={device.id} />],
+  ["schedules", "Schedules", (device) => <DeviceSchedules id={device.id} />],
+  ["messages", "Messages", (device) => <Messages id={device.id} />],
+  ["settings", "Settings", (device) => <Settings device={device} />],
+];
 
 export default function DevicePage({ id }: { id: string }) {
   const device = useQuery({ queryKey: ["/devices", id], queryFn: () => get(`/devices/${id}`), refetchInterval: FOLLOWED_MS });
@@ -27,6 +40,8 @@ export default function DevicePage({ id }: { id: string }) {
 function About({ device }: { device: DeviceResource }) {
   const said = useDevice(device.id) ?? device;
   const now = useNow();
+  const [asked, setTab] = useParameter("tab", "feeds");
+  const [tab, , shown] = TABS.find(([name]) => name === asked) ?? (TABS[0] as Tab);
   return (
     <>
       <Heading
@@ -38,90 +53,33 @@ function About({ device }: { device: DeviceResource }) {
             <span className="quiet">{said.last_seen ? ago(said.last_seen, now) : t("Never connected")}</span>
           </>
         }
-      />
+      >
+        <DeviceActions device={device} />
+      </Heading>
+      <Flood device={device} now={now} />
+      <Facts device={device} said={said} />
       <Tiles deviceId={device.id} all={`/devices/${device.id}`} />
-      <div className="grid">
-        <section className="sheet">
-          {device.flood && (
-            <p className="problem" role="status">
-              {Date.parse(device.flood.retry_at) > now
-                ? t("Rate limit exceeded: {many} messages per second. Messages are rejected until {time}.", {
-                    many: number(device.flood.messages_per_s, 0),
-                    time: moment(device.flood.retry_at),
-                  })
-                : t("Rate limit exceeded at {time}: {many} messages per second.", {
-                    many: number(device.flood.messages_per_s, 0),
-                    time: moment(device.flood.at),
-                  })}
-            </p>
-          )}
-          <dl className="facts">
-            <dt>{t("Device ID")}</dt>
-            <dd>
-              <code>{said.device_code}</code>
-            </dd>
-            <dt>{t("Temperature")}</dt>
-            <dd>{said.temperature === null ? "–" : `${measured(said.temperature)} °C`}</dd>
-            <dt>{t("Humidity")}</dt>
-            <dd>{said.humidity === null ? "–" : `${measured(said.humidity)} %`}</dd>
-            <dt>{t("Location")}</dt>
-            <dd>{said.latitude === null || said.longitude === null ? "–" : `${said.latitude}, ${said.longitude}`}</dd>
-            <dt>{t("Firmware")}</dt>
-            <dd>{said.firmware ?? "–"}</dd>
-            <dt>{t("Added")}</dt>
-            <dd>{moment(device.created_at)}</dd>
-          </dl>
-        </section>
-        <Keep device={device} />
-      </div>
-      <AlarmsHere of={{ device_id: device.id }} />
-      <Feeds device={device} />
-      <Commands id={device.id} />
-      <Messages id={device.id} />
+      {tab !== "alarms" && <AlarmsHere of={{ device_id: device.id }} limit={ALARMS_FIRST} />}
+      <Tabs label={t("Device")} tabs={TABS.map(([name, title]) => [name, t(title)])} value={tab} onChange={setTab}>
+        {shown(device)}
+      </Tabs>
     </>
   );
 }
 
-function Keep({ device }: { device: DeviceResource }) {
-  const [access, setAccess] = useState<MqttAccess | null>(null);
+function Flood({ device, now }: { device: DeviceResource; now: number }) {
+  if (!device.flood) return null;
   return (
-    <section className="sheet">
-      <h2>{t("Settings")}</h2>
-      <EditForm
-        of={device}
-        path={`/devices/${device.id}`}
-        queryKey={["/devices", device.id]}
-        action={t("Save")}
-        texts={(stored) => ({
-          name: stored.name,
-          offline_after_s: String(stored.offline_after_s),
-          offline_alarm: stored.offline_alarm ? "on" : "",
-        })}
-        body={({ offline_after_s, offline_alarm, ...rest }) => ({
-          ...rest,
-          ...(offline_after_s !== undefined && { offline_after_s: Number(offline_after_s) }),
-          ...(offline_alarm !== undefined && { offline_alarm: offline_alarm === "on" }),
-        })}
-      >
-        <Field name="name" label={t("Name")} required maxLength={200} />
-        <Field name="offline_after_s" label={t("Mark offline after (seconds without data)")} type="number" min={1} required />
-        <Tick name="offline_alarm" label={t("Alert when offline")} />
-      </EditForm>
-      <div className="row">
-        <Action
-          run={async () => setAccess((await post<{ mqtt: MqttAccess }>(`/devices/${device.id}/credentials`)).mqtt)}
-          ask={t("The device will be disconnected and its current password will stop working.")}
-          label={t("Regenerate credentials")}
-        >
-          {t("Regenerate credentials")}
-        </Action>
-        <DeleteDevice device={device} />
-      </div>
-      {access && (
-        <Dialog title={t("New credentials")} wide close={() => setAccess(null)}>
-          <Credentials access={access} feed={null} code={device.device_code} leave={() => setAccess(null)} />
-        </Dialog>
-      )}
-    </section>
+    <p className="problem" role="status">
+      {Date.parse(device.flood.retry_at) > now
+        ? t("Rate limit exceeded: {many} messages per second. Messages are rejected until {time}.", {
+            many: number(device.flood.messages_per_s, 0),
+            time: moment(device.flood.retry_at),
+          })
+        : t("Rate limit exceeded at {time}: {many} messages per second.", {
+            many: number(device.flood.messages_per_s, 0),
+            time: moment(device.flood.at),
+          })}
+    </p>
   );
 }

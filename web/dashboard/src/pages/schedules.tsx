@@ -6,14 +6,14 @@ import { Plus } from "lucide-react";
 import { useParameter } from "../address";
 import { useChange } from "../live/hooks";
 import { useNarrow } from "../narrow";
-import { DeviceName } from "../parts/device_name";
-import { More, Rows, useList } from "../parts/lists";
+import { More, useList } from "../parts/lists";
 import { Segments } from "../parts/tabs";
-import { Badge, Empty, Heading, Loaded } from "../parts/ui";
-import type { Media, Schedule } from "../types";
-import { moment, t } from "../words";
+import { Empty, Heading, Loaded } from "../parts/ui";
+import type { Schedule } from "../types";
+import { t } from "../words";
 import { Calendar, type View } from "./calendar";
-import { NewSchedule, ruleWord } from "./schedule_form";
+import { NewSchedule } from "./schedule_form";
+import { ScheduleTable } from "./schedule_table";
 
 const VIEWS: [View | "list", string][] = [
   ["month", "Month"],
@@ -61,7 +61,9 @@ export default function SchedulesPage() {
             </Empty>
           ) : view === "list" ? (
             <>
-              <List items={items} />
+              <section className="sheet">
+                <ScheduleTable items={items} withDevice />
+              </section>
               <More of={schedules} />
             </>
           ) : (
@@ -78,28 +80,5 @@ export default function SchedulesPage() {
         />
       )}
     </>
-  );
-}
-
-function List({ items }: { items: Schedule[] }) {
-  const media = useList<Media>("/media", { limit: 1000 });
-  const files = new Map(media.data?.map((each) => [each.id, each.filename]));
-  return (
-    <section className="sheet">
-      <Rows
-        caption={t("Schedules")}
-        head={[t("Media"), t("Device"), t("Next play"), t("Time zone"), t("Repeats"), t("State")]}
-        items={items}
-        id={(each) => each.id}
-        row={(each) => [
-          <a href={`#/schedules/${each.id}`}>{(each.media_id && files.get(each.media_id)) || t("Deleted media")}</a>,
-          <DeviceName id={each.device_id} />,
-          each.next_due_at ? moment(each.next_due_at, each.timezone) : "–",
-          each.timezone,
-          ruleWord(each.recurrence) ?? <code>{each.recurrence}</code>,
-          <Badge state={each.state} tone="calm" />,
-        ]}
-      />
-    </section>
   );
 }

@@ -165,8 +165,8 @@ export function AlarmRows({ items, withDevice }: { items: Alarm[]; withDevice: b
 }
 
 /** The alarms of a device or a feed, on its page; nothing where there are none. */
-export function AlarmsHere({ of }: { of: AlarmsOf }) {
-  const alarms = useOpenAlarms(of);
+export function AlarmsHere({ of, limit }: { of: AlarmsOf; limit?: number }) {
+  const alarms = useOpenAlarms(of, limit);
   if (!alarms.data?.length) return null;
   return (
     <section className="sheet" data-testid="alarms-here">

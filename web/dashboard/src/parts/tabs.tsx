@@ -1,7 +1,7 @@
 // The parts of one page, one shown at a time; which one is in the address.
 
 import { Tabs as Base } from "@base-ui/react/tabs";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 
 interface TabsProps {
   label: string;
@@ -12,11 +12,18 @@ interface TabsProps {
 }
 
 export function Tabs({ label, tabs, value, onChange, children }: TabsProps) {
+  const list = useRef<HTMLDivElement>(null);
+  // On a phone the list is wider than the screen: the tab that is shown is in sight.
+  useEffect(() => {
+    const tab = list.current?.querySelector(`[data-name="${value}"]`)?.getBoundingClientRect();
+    const box = list.current?.getBoundingClientRect();
+    if (tab && box) list.current?.scrollBy({ left: tab.left + tab.width / 2 - box.left - box.width / 2 });
+  }, [value]);
   return (
     <Base.Root value={value} onValueChange={onChange}>
-      <Base.List className="tabs" aria-label={label} activateOnFocus={false}>
+      <Base.List ref={list} className="tabs" aria-label={label} activateOnFocus={false}>
         {tabs.map(([name, title]) => (
-          <Base.Tab key={name} value={name} className="tab">
+          <Base.Tab key={name} value={name} data-name={name} className="tab">
             {title}
           </Base.Tab>
         ))}
