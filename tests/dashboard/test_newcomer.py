@@ -36,7 +36,7 @@ def test_a_newcomer_gets_to_the_first_live_reading_by_the_page_alone(screens: Sc
     # By its own button it closes at once.
     page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
     expect(page.get_by_role("heading", name="My bench", level=1)).to_be_visible()
-    page.get_by_role("link", name="temperature").click()
+    page.get_by_role("link", name="temperature 25.5").click()  # its tile
     expect(page.get_by_test_id("last-value")).to_have_text("25.5 ", timeout=WAIT_MS)
     page.get_by_role("link", name="Overview").click()
     expect(page.locator(".card", has_text="Online")).to_contain_text("1")
