@@ -1,5 +1,7 @@
 # Built in one stage, run in another: no compiler and no build cache in what runs.
-FROM python:3.13-slim AS build
+# By digest (of all platforms), so that a build tomorrow begins with the same system. Both lines name the same one; a newer:
+# docker buildx imagetools inspect python:3.13-slim-trixie
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 WORKDIR /src
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN python -m venv /opt/roost \
@@ -15,7 +17,7 @@ COPY roost roost
 RUN /opt/roost/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
  && /opt/roost/bin/python -m roost.embedded.binary_sums
 
-FROM python:3.13-slim
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 RUN useradd --create-home --uid 1000 roost && install -d -o roost -g roost -m 0700 /data
 COPY --from=build /opt/roost /opt/roost
 # By number, so that an orchestrator sees that it is not root.

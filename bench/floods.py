@@ -23,7 +23,7 @@ from trio_websocket import open_websocket_url
 from bench.due import cpu_s
 from bench.service import Service, running
 from protocol.device.topics import partition
-from roost.embedded.broker import PARTITIONS
+from roost.embedded.broker_config import PARTITIONS
 from tests.support import wire
 
 OTHERS = 100

@@ -11,12 +11,8 @@ from roost import logs
 from roost.bound_options import BoundOptions
 from roost.budget_options import BudgetOptions
 from roost.demo.show import data_dir_of
-from roost.embedded.broker import (
-    CONNECTIONS_MAX,
-    CONNECTIONS_MIN,
-    CONSUMERS_MAX,
-    SUBSCRIPTIONS_MAX,
-)
+from roost.embedded.broker import CONNECTIONS_MAX, CONNECTIONS_MIN, SUBSCRIPTIONS_MAX
+from roost.embedded.broker_config import CONSUMERS_MAX
 from roost.embedded.watchdog import PATIENCE_S
 from roost.external import ServeSettings, serve
 from roost.interrupting import run

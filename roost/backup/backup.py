@@ -40,7 +40,7 @@ from roost.backup.programs import Programs, find
 from roost.backup.progress import Progress
 from roost.backup.source import Source, open_source
 from roost.backup.target import Target, open_target
-from roost.embedded.broker import PARTITIONS
+from roost.embedded.broker_config import PARTITIONS
 
 log = structlog.get_logger("roost.backup")
 

@@ -10,7 +10,7 @@ import trio
 
 from actors.adapters.nats.lines import NatsAccess
 from protocol.errors import SettingsError
-from roost.embedded import broker, data_dir
+from roost.embedded import broker_config, data_dir
 from roost.embedded.broker import EmbeddedBroker
 from roost.embedded.broker_store import size_of
 from roost.embedded.child import Keeper, Server
@@ -45,7 +45,7 @@ async def open_source(url: str | None, path: Path) -> AsyncIterator[Source]:
         raise SettingsError(f"{path} has no data of Roost: check --data-dir and --database-url")
     path = path.resolve()
     if is_running(path):
-        running = broker.running(path / "broker", data_dir.read_secrets(path))
+        running = broker_config.running(path / "broker", data_dir.read_secrets(path))
         keep = KEEP_BYTES + 2 * ROOM_BYTES
         keep += max(0, running.size - used_bytes(path / "broker" / "jetstream"))
         url = url_of(path / "postgres")

@@ -1,6 +1,5 @@
 """`nats-server` as the MQTT broker: JetStream store, Roost's logins, partitions by device."""
 
-import re
 import shutil
 import signal
 import socket
@@ -13,10 +12,10 @@ import structlog
 import trio
 
 from actors.adapters.mqtt.client import Address
-from actors.adapters.nats.keys import public_key
 from actors.adapters.nats.lines import NatsAccess
-from protocol.errors import SettingsError, in_words
+from protocol.errors import SettingsError
 from roost.embedded import child
+from roost.embedded.broker_config import CONFIG, BrokerConfig, access_to
 from roost.embedded.broker_tls import BrokerTls
 from roost.embedded.data_dir import Secrets, write_private
 from roost.embedded.disk import used_bytes
@@ -26,34 +25,17 @@ from roost.tls.certificates import Loaded
 
 log = structlog.get_logger("roost.broker")
 
-# Four sessions store more than twice as much as one on two cores; eight store no more than four.
-PARTITIONS = 4
 CONNECTIONS_MAX = 65_536
 CONNECTIONS_MIN = 64  # including Roost's own
-# Thousands of simultaneous logins, as after a power cut, wait for some seconds, and are not
-# refused.
-LOGIN_WITHIN_S = 10
-# Each QoS 1 subscription is a consumer of the stream of MQTT messages: 54 kB of memory, 3 ns for
-# each message, ten milliseconds when the server ends (measured on 2.15.1 with 8,000 of them). The
-# server's own default, since 2.15, is a thousand: the next device that subscribes to its commands
-# with QoS 1 would be refused.
-CONSUMERS_MAX = 16_384
 # Per connection, including Roost's own, which have eight at most. A topic filter is one
 # subscription, with `#` at its end two; with QoS 1 or 2 each has one more for its consumer.
 SUBSCRIPTIONS_MAX = 64
 STORE_BYTES = 1 << 30
-CONFIG = "nats.conf"
 # The server's own default is two minutes. See `docs/reliability.md` for what each costs.
 FSYNC_S = 1.0
-# A disk that is slow for longer than this costs each waiting device its connection. The server's
-# default is five seconds: with fsync before each acknowledgement, a burst of 5,000 messages took
-# ten on a busy disk.
-STORED_WITHIN_S = 30
 READY_TIMEOUT_S = 30.0
 WEB_PATH = "/mqtt"
 MQTT_VERSION = "3.1.1"  # nats-server speaks no other
-# Of Roost's logins that speak NATS.
-OVER_NATS = 'allowed_connection_types: ["STANDARD"]'
 LISTENS_WITHIN_S = 0.2
 
 
@@ -104,7 +86,7 @@ class EmbeddedBroker:
         self._subscriptions = subscriptions
         self.size = size
         self._doors = doors
-        self._sync = f'"{fsync_s * 1000:.0f}ms"' if fsync_s else "always"
+        self._fsync_s = fsync_s
         self.web = doors.web
         if doors.web is not None and not doors.web.port:
             self.web = Bind(doors.web.host, free_port(doors.web.host))
@@ -147,7 +129,7 @@ class EmbeddedBroker:
 
     @property
     def access(self) -> NatsAccess:
-        return _access(self._nats_port, self._secrets)
+        return access_to(self._nats_port, self._secrets)
 
     @property
     def store(self) -> Path:
@@ -207,59 +189,18 @@ class EmbeddedBroker:
         return max(self.size, used_bytes(self.store) + self.size // 8)
 
     def _config(self) -> str:
-        """The configuration. Only Roost knows the three passwords; devices log in by callout."""
-        own = self._secrets
-        mappings = ",\n    ".join(
-            _mapping(kind, tail)
-            for kind, tail in (
-                ("part", "feeds"),
-                ("part", "feeds.*"),
-                ("state", "status"),
-                ("state", "commands.*.ack"),
-            )
-        )
-        return f"""\
-host: 127.0.0.1
-port: {self._nats_port}
-server_name: roost
-max_payload: 8MB
-max_connections: {self.connections}
-max_subscriptions: {self._subscriptions}
-jetstream {{
-  store_dir: "{self.store}"
-  max_file_store: {self._room()}
-  sync_interval: {self._sync}
-  limits {{ default_max_consumers: {CONSUMERS_MAX} }}
-}}
-mqtt {{
-  host: "{self.host}", port: {self.port}, ack_wait: "5s", max_ack_pending: 10000
-  js_api_timeout: "{STORED_WITHIN_S}s"
-  {self._tls_section(self._doors.is_tls, clients=True)}
-}}
-{self._web_section()}
-accounts {{
-  SYS {{ users: [ {{ user: sys, password: "{own.nats_sys}", {OVER_NATS} }} ] }}
-  ROOST {{
-    jetstream: enabled
-    users: [
-      {{ user: auth, password: "{own.nats_auth}", {OVER_NATS} }},
-      {{ user: roost, password: "{own.mqtt}" }}
-    ]
-    mappings: {{
-    {mappings}
-    }}
-  }}
-}}
-system_account: SYS
-authorization {{
-  auth_callout {{
-    issuer: {public_key(own.nats_seed.encode())}
-    account: ROOST
-    auth_users: [ auth, roost, sys ]
-  }}
-  timeout: {LOGIN_WITHIN_S}
-}}
-"""
+        return BrokerConfig(
+            nats_port=self._nats_port,
+            connections=self.connections,
+            subscriptions=self._subscriptions,
+            store=self.store,
+            room=self._room(),
+            fsync_s=self._fsync_s,
+            host=self.host,
+            port=self.port,
+            tls=self._tls_section(self._doors.is_tls, clients=True),
+            web=self._web_section(),
+        ).text(self._secrets)
 
     def _tls_section(self, is_tls: bool, *, clients: bool) -> str:
         return self._tls.section(clients=clients) if is_tls and self._tls is not None else ""
@@ -271,45 +212,6 @@ authorization {{
             return ""
         tls = self._tls_section(self._doors.web_is_tls, clients=False) or "no_tls: true"
         return f'websocket {{ host: "{self.web.host}", port: {self.web.port}, {tls} }}'
-
-
-def _mapping(kind: str, tail: str) -> str:
-    to = tail.replace("*", "{{wildcard(3)}}")
-    return (
-        f'"users.*.devices.*.{tail}": "{kind}.{{{{partition({PARTITIONS},1,2)}}}}'
-        f'.users.{{{{wildcard(1)}}}}.devices.{{{{wildcard(2)}}}}.{to}"'
-    )
-
-
-class Running(msgspec.Struct, frozen=True):
-    """A server that another process runs. `size`: how many bytes its store may take."""
-
-    access: NatsAccess
-    size: int
-
-
-def running(data: Path, secrets: Secrets) -> Running:
-    """From the configuration that it was started with. Raises `SettingsError` if there is none."""
-    try:
-        text = (data / CONFIG).read_text()
-    except OSError as error:
-        raise SettingsError(f"the broker's configuration: {in_words(error)}") from None
-    port, size = (re.search(rf"^\s*{name}: (\d+)", text, re.M) for name in _READ)
-    if port is None or size is None:
-        raise SettingsError(f"{data / CONFIG} is not what Roost writes")
-    return Running(_access(int(port[1]), secrets), int(size[1]))
-
-
-_READ = ("port", "max_file_store")
-
-
-def _access(port: int, secrets: Secrets) -> NatsAccess:
-    return NatsAccess(
-        url=f"nats://127.0.0.1:{port}",
-        auth_password=secrets.nats_auth,
-        sys_password=secrets.nats_sys,
-        seed=secrets.nats_seed.encode(),
-    )
 
 
 def executable() -> Path:

@@ -17,7 +17,8 @@ from actors.adapters.mqtt.broker import MqttBroker
 from actors.adapters.mqtt.client import Address
 from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.ports.broker import Broker, Delivery, Inbox, SessionPlan
-from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.broker_config import PARTITIONS
 from tests.support import wire
 
 WAIT_S = 15.0

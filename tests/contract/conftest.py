@@ -19,7 +19,8 @@ from actors.adapters.mqtt.plans import partition_plans, plain_plans
 from actors.adapters.postgres.store import open_store
 from actors.adapters.postgres.wire import connections, migrating
 from roost.embedded import data_dir
-from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.broker_config import PARTITIONS
 from roost.embedded.postgres import EmbeddedPostgres
 from tests.contract import brokers, habits, servers
 from tests.contract.pg_scene import Scene, open_scene

@@ -21,7 +21,8 @@ from actors.adapters.nats.auth_callout import open_logins
 from actors.adapters.nats.jetstream import call
 from actors.adapters.nats.mqtt_sessions import MESSAGES, RELEASES, UNRELEASED, hash_of
 from actors.ports.logins import Logins
-from roost.embedded.broker import PARTITIONS, SUBSCRIPTIONS_MAX
+from roost.embedded.broker import SUBSCRIPTIONS_MAX
+from roost.embedded.broker_config import PARTITIONS
 from tests.contract import habits
 from tests.contract.servers import Nats, Served
 from tests.support import wire

@@ -7,7 +7,8 @@ from actors.adapters.memory.clocks import ManualClock
 from actors.adapters.memory.store.store import MemoryStore
 from actors.adapters.nats.auth_callout import open_logins
 from actors.adapters.nats.lines import connect
-from roost.embedded.broker import LOGIN_WITHIN_S, PARTITIONS, EmbeddedBroker
+from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.broker_config import LOGIN_WITHIN_S, PARTITIONS
 from tests.support import wire
 
 AT_ONCE_S = LOGIN_WITHIN_S / 2

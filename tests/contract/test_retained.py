@@ -17,7 +17,8 @@ from actors.ports.broker import Delivery
 from actors.ports.retained import Held, RetainedMessages
 from protocol.device.publishing import PAYLOAD_MAX
 from protocol.device.topics import prefix, unmapped
-from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.broker_config import PARTITIONS
 from tests.contract.brokers import MemoryWorld, Recorder, Rig
 
 U = "5b0f2f0e-1b1f-4c0e-9a38-4b8a5a3c1a11"

@@ -16,7 +16,8 @@ from actors.adapters.nats.retained import STREAM
 from protocol import codec
 from protocol.device.topics import partition, prefix
 from roost.embedded import data_dir
-from roost.embedded.broker import PARTITIONS, EmbeddedBroker
+from roost.embedded.broker import EmbeddedBroker
+from roost.embedded.broker_config import PARTITIONS
 from tests.real.harness import DeviceClient, Person, Roost, eventually, running
 from tests.real.test_serve import External, servers, serving
 from tests.support import wire

@@ -16,7 +16,7 @@ was confirmed at `hold` (`undone`).
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -253,12 +253,12 @@ async def open_backup(url: str) -> AsyncIterator[Backup]:
 
 
 async def _connect(url: str) -> tuple[Any, Any]:
-    inside = await connections.connect(url, **SESSION)
-    try:
-        return inside, await connections.connect(url, **SESSION)
-    except BaseException:
-        inside.terminate()
-        raise
+    with ExitStack() as undo:
+        inside = await connections.connect(url, **SESSION)
+        undo.callback(inside.terminate)
+        outside = await connections.connect(url, **SESSION)
+        undo.pop_all()
+    return inside, outside
 
 
 @asynccontextmanager
