@@ -28,7 +28,13 @@ from roost import deadline
 from roost.demo import show
 from roost.embedded import data_dir
 from roost.embedded.binary_sums import differing, programs
-from roost.embedded.broker import CONNECTIONS_MAX, MQTT_VERSION, SUBSCRIPTIONS_MAX, Doors, EmbeddedBroker
+from roost.embedded.broker import (
+    CONNECTIONS_MAX,
+    MQTT_VERSION,
+    SUBSCRIPTIONS_MAX,
+    Doors,
+    EmbeddedBroker,
+)
 from roost.embedded.broker_config import PARTITIONS
 from roost.embedded.broker_log import read_refusals
 from roost.embedded.broker_store import bound_store, look, size_of

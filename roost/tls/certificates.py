@@ -63,6 +63,7 @@ class Certificates:
         self._seen = _signature(files)  # before they are read: a later change is seen
         self.loaded, self._current = _load(files)
         self._told: list[Told] = []
+        self._looking = trio.Lock()  # else a signal during a look would tell the same one twice
         log.info("certificate", **self._shown())
 
     @property
@@ -108,6 +109,10 @@ class Certificates:
 
     async def look(self, *, always: bool = False) -> None:
         """Read the files again if they have changed since they were read, or did not work."""
+        async with self._looking:
+            await self._look(always)
+
+    async def _look(self, always: bool) -> None:
         signature = await trio.to_thread.run_sync(_signature, self.files)
         if signature == self._seen and not self.trouble and not always:
             return

@@ -5,6 +5,8 @@ import shutil
 import signal
 import ssl
 from collections.abc import Iterator
+from functools import partial
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import trio.testing
 from protocol.errors import Unavailable
 from protocol.times import SECOND_US
 from roost.tls.authority import Authority
-from roost.tls.certificates import SOON_US, Certificates, Loaded, TlsFiles
+from roost.tls.certificates import LOOK_EVERY_S, SOON_US, Certificates, Loaded, TlsFiles
 from tests.conftest import Logs
 
 NOW_US = 1_800_000_000 * SECOND_US
@@ -144,15 +146,25 @@ async def test_sighup_and_a_change_are_reasons_to_look(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scene.certificates.watch)
         await trio.testing.wait_all_tasks_blocked()
+        autojump_clock.autojump_threshold = inf  # no look while files are written
         scene.authority.issue_server(["first.lan"], 30)
         os.kill(os.getpid(), signal.SIGHUP)
         await scene.told.wait()
         assert scene.names == [("first.lan",)]
         scene.told = trio.Event()
         scene.authority.issue_server(["second.lan"], 30)
+        autojump_clock.jump(LOOK_EVERY_S)
         await scene.told.wait()
         assert scene.names == [("first.lan",), ("second.lan",)]
         nursery.cancel_scope.cancel()
+
+
+async def test_two_looks_at_once_tell_a_certificate_once(scene: Scene) -> None:
+    scene.authority.issue_server(["first.lan"], 30)
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(partial(scene.certificates.look, always=True))
+    assert scene.names == [("first.lan",)]
 
 
 async def test_a_link_that_leads_elsewhere_is_a_change(tmp_path: Path) -> None:
