@@ -34,5 +34,5 @@ export default defineConfig({
       "/ws": { target: "ws://127.0.0.1:8000", ws: true, headers: { origin: "http://127.0.0.1:8000" } },
     },
   },
-  test: { include: ["tests/**/*.test.{ts,tsx}"] },
+  test: { include: ["tests/**/*.test.{ts,tsx}"], pool: "threads" },
 });
