@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 import msgspec
+import trio
 from quart import Request
 from werkzeug.datastructures import Headers
 
@@ -113,6 +114,11 @@ class Context:
     )
 
 
+# A body that is there with its headers takes less. One may be held back for half a minute, and a
+# password, a key or an account may end meanwhile.
+HELD_S = 0.05
+
+
 class Call:
     """One request: its user, and what handlers may use.
 
@@ -142,6 +148,7 @@ class Call:
         self._addresses = context.addresses
         self._principal = principal
         self._login = login
+        self._device_auth = context.device_auth
         self.headers = Headers()
         self.status: int | None = None
         self.has_shown_code = False
@@ -202,7 +209,20 @@ class Call:
         return self._queries.erasing.turn(self.user.id)
 
     async def data(self) -> bytes:
-        """The body, up to the app's limit."""
+        """The body, up to the app's limit.
+
+        Raises:
+            Unauthorized: what it was signed in with has ended while its body was held back.
+        """
+        began_s = trio.current_time()
         data = await self.request.get_data(as_text=False)
         assert isinstance(data, bytes)
+        if trio.current_time() - began_s > HELD_S:
+            await self._ask_again()
         return data
+
+    async def _ask_again(self) -> None:
+        if self._principal is not None:
+            self._principal = await self.auth.asker_of_request(self.request)
+        elif self._login is not None:
+            self._login = await self._device_auth.login_of(self.request)
