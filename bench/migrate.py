@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,12 +97,16 @@ async def fill(url: str, readings: int) -> None:
     await connection.close()
 
 
-class Client:
-    """Does the same every five milliseconds."""
+Work = Callable[[Any, int, int], Awaitable[None]]
 
-    def __init__(self, feed_num: int) -> None:
+
+class Client:
+    """Does the same every five milliseconds: `work(connection, feed_num, number)`."""
+
+    def __init__(self, work: Work, feed_num: int) -> None:
+        self._work = work
         self.times: list[tuple[float, float]] = []  # when it began, and how long it took
-        self.feed_num = feed_num
+        self._feed_num = feed_num
         self.retried = 0
 
     async def run(self, url: str) -> None:
@@ -123,29 +127,22 @@ class Client:
         """A service repeats a commit that was in a deadlock with a migration."""
         try:
             async with connection.transaction():
-                await self.work(connection, number)
+                await self._work(connection, self._feed_num, number)
         except asyncpg.DeadlockDetectedError:
             return False
         return True
 
-    async def work(self, connection: Any, number: int) -> None:
-        raise NotImplementedError
+
+async def store(connection: Any, feed_num: int, number: int) -> None:
+    """A reading, its last value and a device's state."""
+    await connection.execute(_STORE, feed_num, -number)
+    await connection.execute(_LAST, feed_num)
+    await connection.execute(_STATE)
 
 
-class Writer(Client):
-    """Stores a reading, its last value and a device's state."""
-
-    async def work(self, connection: Any, number: int) -> None:
-        await connection.execute(_STORE, self.feed_num, -number)
-        await connection.execute(_LAST, self.feed_num)
-        await connection.execute(_STATE)
-
-
-class Loader(Client):
-    """Reads what the actor of a device starts with."""
-
-    async def work(self, connection: Any, number: int) -> None:
-        await connection.fetch(_LOAD)
+async def load(connection: Any, feed_num: int, number: int) -> None:
+    """What the actor of a device starts with."""
+    await connection.fetch(_LOAD)
 
 
 def told(what: str, writers: Sequence[Client], since_s: float, until_s: float) -> None:
@@ -163,7 +160,7 @@ def told(what: str, writers: Sequence[Client], since_s: float, until_s: float) -
 
 
 async def measure(url: str) -> None:
-    writers, loaders = [Writer(1), Writer(2)], [Loader(1)]
+    writers, loaders = [Client(store, 1), Client(store, 2)], [Client(load, 1)]
     running = [asyncio.create_task(each.run(url)) for each in (*writers, *loaders)]
     began_s = time.monotonic()
     await asyncio.sleep(CALM_S)

@@ -35,7 +35,7 @@ from roost.backup.archive import (
     Stream,
 )
 from roost.backup.database import dumping
-from roost.backup.library import LibraryCopy
+from roost.backup.media_copy import LibraryCopy
 from roost.backup.programs import Programs, find
 from roost.backup.progress import Progress
 from roost.backup.source import Source, open_source

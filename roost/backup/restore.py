@@ -22,7 +22,7 @@ from actors.adapters.postgres import backups
 from actors.adapters.postgres.store import PostgresStore, open_store
 from actors.adapters.postgres.wire import migrating
 from protocol.errors import SettingsError, in_words
-from roost.backup import library
+from roost.backup import media_copy
 from roost.backup.archive import BROKER, DATABASE, SECRETS, BackupFailed, Manifest
 from roost.backup.database import loading
 from roost.backup.programs import find
@@ -198,7 +198,7 @@ class _Work:
         total = sum(size for _, (_, size) in self._contents.media)
         self._progress.begin("media", total)
         folder, tell = self._path / "media", self._progress.more
-        put = partial(library.put_all, folder, self._contents, self._file, tell)
+        put = partial(media_copy.put_all, folder, self._contents, self._file, tell)
         try:
             await trio.to_thread.run_sync(put)
         except OSError as error:

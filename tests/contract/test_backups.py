@@ -18,7 +18,7 @@ from protocol.records import Taken
 from roost.backup.archive import BackupFailed
 from roost.backup.backup import BackupSettings, backup
 from roost.backup.database import dumping, loading
-from roost.backup.library import place
+from roost.backup.media_copy import place
 from roost.backup.programs import find
 from roost.backup.progress import Progress
 from roost.backup.restore import RestoreSettings, restore

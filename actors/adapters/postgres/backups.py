@@ -78,12 +78,12 @@ class Backup:
 
     async def schema(self) -> Schema:
         """Raises `SettingsError` if there is nothing of Roost."""
-        async with _translated():
+        with connections.translated():
             return await self._bridge.run(_schema, self._outside)
 
     async def hold(self) -> dict[str, int]:
         """From now on no digest is forgotten. Returns by session the commits that are confirmed."""
-        async with _translated():
+        with connections.translated():
             self._held, confirmed = await self._bridge.run(_hold, self._outside)
         return confirmed
 
@@ -96,7 +96,7 @@ class Backup:
             await _release(self._outside, self._held)
             return name
 
-        async with _translated():
+        with connections.translated():
             return await self._bridge.run(unit)
 
     async def contents(self, after: bytes, limit: int) -> list[bytes]:
@@ -110,11 +110,11 @@ class Backup:
             )
             return [row["sha256"] for row in rows]
 
-        async with _translated():
+        with connections.translated():
             return await self._bridge.run(unit)
 
     async def logins(self) -> list[Login]:
-        async with _translated():
+        with connections.translated():
             return await self._bridge.run(_logins, self._inside)
 
     async def close(self) -> None:
@@ -242,7 +242,7 @@ class RestoreCalls(PooledCalls):
 async def open_backup(url: str) -> AsyncIterator[Backup]:
     """Raises `Unavailable` if the database does not answer."""
     async with open_bridge("backup") as bridge:
-        async with _translated():
+        with connections.translated():
             inside, outside = await bridge.run(_connect, url)
         backup = Backup(bridge, inside, outside)
         try:
@@ -259,14 +259,3 @@ async def _connect(url: str) -> tuple[Any, Any]:
         outside = await connections.connect(url, **SESSION)
         undo.pop_all()
     return inside, outside
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except Exception as error:
-        told = connections.meaning(error)
-        if told is error:
-            raise
-        raise told from error

@@ -1,6 +1,8 @@
 """Pools of connections, and what their errors mean for the service."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import asyncpg
@@ -173,3 +175,15 @@ def meaning(error: Exception) -> Exception:
     if isinstance(error, _GRANTED) or (isinstance(error, _AWAY) and not isinstance(error, _OURS)):
         return Unavailable(in_words(error))
     return error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Around calls of asyncpg: raises our errors for asyncpg's, and any other as it is."""
+    try:
+        yield
+    except Exception as error:
+        told = meaning(error)
+        if told is error:
+            raise
+        raise told from error

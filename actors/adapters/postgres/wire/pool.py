@@ -106,10 +106,5 @@ class PooledCalls:
 
     async def _cross(self, unit: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Enter asyncio once; translate asyncpg's errors into ours."""
-        try:
+        with connections.translated():
             return await self._bridge.run(unit)
-        except Exception as error:
-            told = connections.meaning(error)
-            if told is error:
-                raise
-            raise told from error
