@@ -55,10 +55,7 @@ def device_certificate(
     name = client_id_of(client_id) if is_uuid(client_id) else client_id
     if username_of(name) != name or not name.startswith(client_id_of("")):
         raise SettingsError(f"{client_id!r} is not the client id of a device (device-…)")
-    authority = _authority(folder)
-    certificate, key = authority.issue_client(name, check_count(days, "days", 1, DAYS_MAX))
-    print(f"certificate {certificate}")
-    print(f"key {key}")
+    _issue_client(folder, name, days)
     print(f"client_id {name}")
 
 
@@ -75,6 +72,10 @@ def client_certificate(
     """
     if username_of(name) is not None:
         raise SettingsError(f"{name!r} is of a device or a listener: use roost cert device")
+    _issue_client(folder, name, days)
+
+
+def _issue_client(folder: Path, name: str, days: int) -> None:
     authority = _authority(folder)
     certificate, key = authority.issue_client(name, check_count(days, "days", 1, DAYS_MAX))
     print(f"certificate {certificate}")

@@ -1,6 +1,8 @@
 """Months of readings are made ahead, and nobody waits for it longer than a second."""
 
+import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,14 +135,27 @@ async def test_while_the_month_of_now_cannot_be_made_what_is_measured_is_stored(
     assert {value for _, value in await scene.home.values()} == {1.0, 2.0}
 
 
-async def test_a_migration_does_not_wait_for_readers_with_everybody_behind_it(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
+# Two statements, which are not in one transaction.
+INDEX = """-- What the migration needs.
+DROP INDEX CONCURRENTLY IF EXISTS later;
+CREATE INDEX CONCURRENTLY later ON rejected_messages (topic);
+"""
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of the migrations with one more, 9999_later.sql."""
     for path in migrating.files().values():
-        (tmp_path / path.name).write_text(path.read_text())
-    (tmp_path / "9998_before.sql").write_text("ALTER TABLE feeds ADD COLUMN before integer;")
+        shutil.copy(path, tmp_path)
     (tmp_path / "9999_later.sql").write_text("ALTER TABLE devices ADD COLUMN later integer;")
     monkeypatch.setattr(migrating, "FOLDER", tmp_path)
+    return tmp_path
+
+
+async def test_a_migration_does_not_wait_for_readers_with_everybody_behind_it(
+    scene: Scene, later: Path
+) -> None:
+    (later / "9998_before.sql").write_text("ALTER TABLE feeds ADD COLUMN before integer;")
     await scene.fetch("BEGIN")
     await scene.fetch("SELECT count(*) FROM devices")
     with pytest.raises(Unavailable):
@@ -153,16 +168,9 @@ async def test_a_migration_does_not_wait_for_readers_with_everybody_behind_it(
 
 
 async def test_an_index_of_a_large_table_is_built_while_others_write(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    scene: Scene, later: Path
 ) -> None:
-    for path in migrating.files().values():
-        (tmp_path / path.name).write_text(path.read_text())
-    (tmp_path / "9999_later.sql").write_text("ALTER TABLE devices ADD COLUMN later integer;")
-    (tmp_path / "9999_later.ahead.sql").write_text(
-        "-- Two statements; no one transaction.\nDROP INDEX CONCURRENTLY IF EXISTS later;\n"
-        "CREATE INDEX CONCURRENTLY later ON rejected_messages (topic);\n"
-    )
-    monkeypatch.setattr(migrating, "FOLDER", tmp_path)
+    (later / "9999_later.ahead.sql").write_text(INDEX)
     applied: list[str] = []
 
     async def migrate() -> None:
@@ -183,17 +191,10 @@ async def test_an_index_of_a_large_table_is_built_while_others_write(
 
 
 async def test_processes_that_migrate_at_once_do_not_block_each_other(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    scene: Scene, later: Path
 ) -> None:
     """One that waits for the other has no snapshot for which an index would wait."""
-    for path in migrating.files().values():
-        (tmp_path / path.name).write_text(path.read_text())
-    (tmp_path / "9999_later.sql").write_text("ALTER TABLE devices ADD COLUMN later integer;")
-    (tmp_path / "9999_later.ahead.sql").write_text(
-        "DROP INDEX CONCURRENTLY IF EXISTS later;"
-        "CREATE INDEX CONCURRENTLY later ON rejected_messages (topic);"
-    )
-    monkeypatch.setattr(migrating, "FOLDER", tmp_path)
+    (later / "9999_later.ahead.sql").write_text(INDEX)
     applied: list[str] = []
 
     async def migrate() -> None:
