@@ -8,7 +8,6 @@ from functools import partial
 from typing import TypeVar
 
 import msgspec
-import trio
 from quart import Request
 from werkzeug.datastructures import Headers
 
@@ -114,11 +113,6 @@ class Context:
     )
 
 
-# A body that is there with its headers takes less. One may be held back for half a minute, and a
-# password, a key or an account may end meanwhile.
-HELD_S = 0.05
-
-
 class Call:
     """One request: its user, and what handlers may use.
 
@@ -211,14 +205,15 @@ class Call:
     async def data(self) -> bytes:
         """The body, up to the app's limit.
 
+        It may be held back for half a minute, so whoever asks is looked at once more when it is
+        there.
+
         Raises:
-            Unauthorized: what it was signed in with has ended while its body was held back.
+            Unauthorized: the session, key, account or device has ended meanwhile.
         """
-        began_s = trio.current_time()
         data = await self.request.get_data(as_text=False)
         assert isinstance(data, bytes)
-        if trio.current_time() - began_s > HELD_S:
-            await self._ask_again()
+        await self._ask_again()
         return data
 
     async def _ask_again(self) -> None:

@@ -3,17 +3,9 @@
 import json
 from collections.abc import Awaitable, Callable
 
-import pytest
-
 from tests.unit.site import ACCOUNT, Site
-from web.http import context
 
 KEY = json.dumps({"name": "mine", "scope": "write"}).encode()
-
-
-@pytest.fixture(autouse=True)
-def any_time_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "HELD_S", 0.0)
 
 
 async def held(site: Site, meanwhile: Callable[[], Awaitable[object]]) -> int:
