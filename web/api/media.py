@@ -60,6 +60,7 @@ async def add_media(call: Call) -> MediaView:
         room = min(settings.media_bytes_max, settings.media_quota_bytes - used)
         async with service.files.draft() as draft:
             received = await receive(call.request, draft, room, place)
+            await call.ask_again()
             # Complete from here on, so finish even if the client hangs up.
             with trio.move_on_after(FINISH_WITHIN_S, shield=True):
                 media = Media(

@@ -203,20 +203,18 @@ class Call:
         return self._queries.erasing.turn(self.user.id)
 
     async def data(self) -> bytes:
-        """The body, up to the app's limit.
+        """The body, up to the app's limit. Raises like `ask_again`."""
+        data = await self.request.get_data(as_text=False)
+        assert isinstance(data, bytes)
+        await self.ask_again()
+        return data
 
-        It may be held back for half a minute, so whoever asks is looked at once more when it is
-        there.
+    async def ask_again(self) -> None:
+        """Look once more at whoever asks, when the body is there: it may be held back for long.
 
         Raises:
             Unauthorized: the session, key, account or device has ended meanwhile.
         """
-        data = await self.request.get_data(as_text=False)
-        assert isinstance(data, bytes)
-        await self._ask_again()
-        return data
-
-    async def _ask_again(self) -> None:
         if self._principal is not None:
             self._principal = await self.auth.asker_of_request(self.request)
         elif self._login is not None:
