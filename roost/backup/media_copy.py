@@ -12,6 +12,7 @@ from typing import IO
 
 import trio
 
+from actors.adapters.disk.media_files import place_of
 from roost.backup.archive import CHUNK_BYTES, MEDIA, BackupFailed, Writer
 from roost.backup.reading import Contents, read
 
@@ -50,7 +51,7 @@ class LibraryCopy:
     def _copy(self, sha256: bytes) -> bool:
         """False if it is not there: it may be deleted at any time."""
         try:
-            file = place(self._folder, sha256).open("rb")
+            file = place_of(self._folder, sha256).open("rb")
         except FileNotFoundError:
             return False
         with file:
@@ -86,16 +87,10 @@ def contents_of(folder: Path) -> Iterator[bytes]:
                 yield sha256
 
 
-def place(folder: Path, sha256: bytes) -> Path:
-    """As `actors.adapters.disk.media_files` places it."""
-    name = sha256.hex()
-    return folder / name[:2] / name
-
-
 def put_all(folder: Path, contents: Contents, file: IO[bytes], tell: Tell) -> None:
     """Write all contents. Blocks, in a thread of Trio's."""
     for name, where in contents.media:
-        to = place(folder, bytes.fromhex(name))
+        to = place_of(folder, bytes.fromhex(name))
         to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as out:

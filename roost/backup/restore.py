@@ -181,6 +181,8 @@ class _Work:
                 raise SettingsError("the database is not empty: create a new one")
             with self._marked():
                 await self._put_files()
+                # The database names them as soon as it is loaded.
+                await trio.to_thread.run_sync(os.sync)
                 await self._load(url, store)
 
     @contextmanager

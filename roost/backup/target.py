@@ -17,6 +17,7 @@ from typing import IO, TypeVar
 
 import trio
 
+from actors.adapters.disk.media_files import sync_folder
 from protocol.errors import SettingsError, in_words
 from roost.backup.archive import PART_BYTES, BackupFailed, Manifest, Writer
 from roost.backup.progress import size_in_words
@@ -119,6 +120,9 @@ def _open(draft: Path) -> IO[bytes]:
         raise SettingsError(f"{draft} cannot be written: {in_words(error)}") from None
     try:
         fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever held it until now may have finished: then this is a complete backup.
+        if not (draft.exists() and os.path.samestat(os.fstat(out.fileno()), draft.stat())):
+            raise BlockingIOError
         os.fchmod(out.fileno(), 0o600)  # it may be left from an earlier try
         out.truncate(0)
     except OSError as error:
@@ -132,8 +136,4 @@ def _open(draft: Path) -> IO[bytes]:
 def _keep(out: IO[bytes], draft: Path, path: Path) -> None:
     os.fsync(out.fileno())
     draft.rename(path)
-    folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.absolute().parent)

@@ -4,6 +4,7 @@ Each major version has files of its own. The old server runs once more, beside a
 database is dumped into the new one. The old files are kept as `postgres-15` until `--delete-old`.
 """
 
+import os
 import shutil
 from pathlib import Path
 
@@ -115,6 +116,7 @@ class _Upgrade:
             async with open_store(new.url) as store:
                 await store.analyze()
                 await readmit(store, await backup.logins())
+        await trio.to_thread.run_sync(os.sync)  # initdb leaves that to the kernel
         write_private(self._path / UPGRADING, self._old.encode())
 
     def _prepare(self) -> None:

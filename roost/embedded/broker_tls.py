@@ -5,8 +5,9 @@ a broken one, then never keeps the broker from starting again.
 
 The broker has one MQTT listener, so Roost's own sessions speak TLS, too. They connect to an address
 of this machine, which no certificate names. So they trust exactly the certificate that the broker
-was given, whatever its names, and even after its end: a certificate that nobody renewed must not
-keep Roost from its own broker. If clients need a certificate, Roost makes itself one at each start.
+was given (and those before it in this run), whatever its names, and even after its end: a
+certificate that nobody renewed must not keep Roost from its own broker. Nobody else's is trusted,
+also none of the same CA. If clients need a certificate, Roost makes itself one at each start.
 """
 
 import ssl
@@ -54,7 +55,9 @@ class BrokerTls:
         self.write()
 
     def _trust(self) -> None:
-        self.context.load_verify_locations(cadata=self._loaded.pair.chain.decode())
+        # The others of the chain would be trusted as CAs.
+        own = x509.load_pem_x509_certificates(self._loaded.pair.chain)[0]
+        self.context.load_verify_locations(cadata=own.public_bytes(Encoding.DER))
 
     def write(self) -> None:
         """Write the files. Raises `SettingsError`."""

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import trio
 
+from actors.adapters.disk.media_files import place_of
 from actors.adapters.postgres.backups import open_backup, undone
 from actors.adapters.postgres.store import open_store
 from protocol.errors import SettingsError
@@ -18,7 +19,6 @@ from protocol.records import Taken
 from roost.backup.archive import BackupFailed
 from roost.backup.backup import BackupSettings, backup
 from roost.backup.database import dumping, loading
-from roost.backup.media_copy import place
 from roost.backup.programs import find
 from roost.backup.progress import Progress
 from roost.backup.restore import RestoreSettings, restore
@@ -64,7 +64,7 @@ def of_source(tmp_path: Path, url: str) -> BackupSettings:
     data = tmp_path / "source"
     data.mkdir()
     (data / "secrets.json").write_bytes(SECRETS)
-    at = place(data / "media", SHA256)
+    at = place_of(data / "media", SHA256)
     at.parent.mkdir(parents=True)
     at.write_bytes(PNG)
     return BackupSettings(file=tmp_path / "backup.tar", data_dir=data, database_url=url)
@@ -98,7 +98,7 @@ async def test_a_database_comes_back_with_media_secrets_and_sql_logins(
             with pytest.RaisesGroup(refused, flatten_subgroups=True):
                 await restore(to(tmp_path, empty_url, "other"), quiet())
     assert (tmp_path / "target" / "secrets.json").read_bytes() == SECRETS
-    assert place(tmp_path / "target" / "media", SHA256).read_bytes() == PNG
+    assert place_of(tmp_path / "target" / "media", SHA256).read_bytes() == PNG
 
 
 async def test_a_load_that_fails_leaves_the_database_empty(
@@ -179,7 +179,7 @@ async def test_damaged_and_missing_media_are_told_and_prevent_nothing(
     tmp_path: Path, url: str, empty_url: str, logs: Logs
 ) -> None:
     settings = of_source(tmp_path, url)
-    place(settings.data_dir / "media", SHA256).write_bytes(b"rotten")
+    place_of(settings.data_dir / "media", SHA256).write_bytes(b"rotten")
     await ask(
         url,
         "INSERT INTO users (id, email, password_hash, created_at)"
@@ -192,7 +192,7 @@ async def test_damaged_and_missing_media_are_told_and_prevent_nothing(
     assert made.manifest.missing == [hashlib.sha256(b"gone").hexdigest()]
     assert len(logs.of("a media content is missing in the library")) == 1
     await restore(to(tmp_path, empty_url), quiet())
-    assert place(tmp_path / "target" / "media", SHA256).read_bytes() == b"rotten"
+    assert place_of(tmp_path / "target" / "media", SHA256).read_bytes() == b"rotten"
 
 
 async def test_a_database_without_anything_of_roost_is_not_backed_up(

@@ -75,15 +75,15 @@ class _DiskDraft:
         return self.sha256
 
     def keep(self) -> None:
-        place = _place(self._folder, self.sha256)
+        place = place_of(self._folder, self.sha256)
         with suppress(FileNotFoundError):
             if place.stat().st_size == self.size:
                 return
         place.parent.mkdir(mode=0o700, exist_ok=True)
         self._path.rename(place)
         self._is_kept = True
-        _sync(place.parent)
-        _sync(self._folder)  # the directory itself may be new
+        sync_folder(place.parent)
+        sync_folder(self._folder)  # the directory itself may be new
 
     def close(self) -> None:
         if not self._is_kept:
@@ -165,14 +165,14 @@ class DiskFiles:
 
     async def read(self, sha256: bytes, start: int, length: int) -> bytes:
         """The file is open only for this call, so a reader that stops leaves nothing to close."""
-        found = await self._do(_read, _place(self._folder, sha256), start, length)
+        found = await self._do(_read, place_of(self._folder, sha256), start, length)
         if found is None:
             log.error("media file is missing", sha256=sha256.hex())
             raise NotFound(Detail("media_content_gone"))
         return found
 
     async def remove(self, sha256: bytes) -> None:
-        await self._do(_unlink, _place(self._folder, sha256))
+        await self._do(_unlink, place_of(self._folder, sha256))
 
     async def doubt(self, sha256: bytes) -> None:
         await self._do(_touch, self._folder / "doubtful" / sha256.hex())
@@ -229,7 +229,8 @@ def _try_lock(handle: int) -> bool:
     return True
 
 
-def _place(folder: Path, sha256: bytes) -> Path:
+def place_of(folder: Path, sha256: bytes) -> Path:
+    """Of a content in a media directory."""
     name = sha256.hex()
     return folder / name[:2] / name
 
@@ -244,7 +245,7 @@ def _read(path: Path, start: int, length: int) -> bytes | None:
 
 def _touch(path: Path) -> None:
     path.touch(mode=0o600)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _older(folder: Path, age_s: float) -> list[bytes]:
@@ -263,7 +264,7 @@ def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make creations and renames in a directory survive a loss of power."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,5 +1,6 @@
 """The file of a backup: every damage is found before anything of it is used."""
 
+import fcntl
 import hashlib
 import io
 import itertools
@@ -201,6 +202,23 @@ async def test_nothing_starts_on_what_an_interrupted_restore_left(tmp_path: Path
 async def written(target: Target) -> None:
     await target.add("secrets.json", b"{}")
     await target.finish(manifest(target.writer))
+
+
+async def test_a_backup_that_ends_at_this_moment_is_not_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, draft = tmp_path / "backup.tar", tmp_path / "backup.tar.part"
+    draft.write_bytes(b"complete")
+
+    def lock(out: object, how: int) -> None:
+        """Another one renamed its file between our opening it and our lock."""
+        draft.rename(file)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with pytest.raises(SettingsError, match="another backup writes"):
+        async with open_target(file, force=True, keep=0):
+            pass
+    assert file.read_bytes() == b"complete"
 
 
 async def test_the_file_is_private_and_there_only_when_it_is_complete(tmp_path: Path) -> None:
