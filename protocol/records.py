@@ -190,12 +190,16 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     into: Destination = Destination.LAST_VALUE
 
 
+# A rejection that stands for all of a message that was not refused one by one.
+WHOLE = -1
+
+
 class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A refused message or reading on its way to the store. `payload` is already cut.
 
     `device_id` is "" if the device is unknown. `readings`: for how many readings it counts.
-    `coded`: see `protocol.problems.detail`. `at`: the place of its reading in the message; it is
-    not stored.
+    `coded`: see `protocol.problems.detail`. `at`: the place of its reading in the message, or
+    `WHOLE`; it is not stored.
     """
 
     user_id: str
@@ -208,7 +212,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     detail: str
     readings: int = 1
     coded: str | None = None
-    at: int = 0
+    at: int = WHOLE
 
 
 class AckChange(msgspec.Struct, frozen=True, gc=False):

@@ -35,6 +35,14 @@ class Place(Protocol):
     def hand(self, message: FromDevice, /, *, control: bool) -> None: ...
 
 
+def hand(room: Room, counters: Counters, place: Place, origin: Origin, decoded: Decoded) -> None:
+    """To its actor, which may judge it at once: so this comes last."""
+    message = decoded.message(origin)
+    room.take(origin.size)
+    counters.received(origin.topic.device, decoded.readings)
+    place.hand(message, control=origin.topic.is_urgent)
+
+
 class Intake:
     """Args:
     retained: told of copies of retained messages.
@@ -94,7 +102,7 @@ class Intake:
             self._came(delivery, topic)
         if arrival.packet_id:
             self._flows.loaded(delivery.session, arrival.session.in_flight)
-        self._hand(place, origin, decoded)
+        hand(self._room, self._counters, place, origin, decoded)
 
     def keep_as_refused(self, arrival: Arrival, delivery: Delivery, topic: Topic, why: str) -> None:
         """Keep a message that could not be taken because of a mistake of ours."""
@@ -114,14 +122,7 @@ class Intake:
             session.open(arrival, digest, trio.current_time())
         now_us = self._clock.now_us()
         origin = _origin(arrival, delivery, topic, payload[:KEPT_BYTES_MAX], now_us)
-        self._hand(place, origin, decoded)
-
-    def _hand(self, place: Place, origin: Origin, decoded: Decoded) -> None:
-        """To its actor, which may judge it at once: so this comes last."""
-        message = decoded.message(origin)
-        self._room.take(origin.size)
-        self._counters.received(origin.topic.device, decoded.readings)
-        place.hand(message, control=origin.topic.is_urgent)
+        hand(self._room, self._counters, place, origin, decoded)
 
     def _leave(
         self,

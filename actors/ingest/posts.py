@@ -6,13 +6,14 @@ There is no redelivery: the answer to the request is what a PUBACK is on MQTT. S
 flight from here on like any other, and whoever gets no answer sends it again.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import trio
 
 from actors.ingest.counters import Counters
 from actors.ingest.decoding import Decoded, DecodedReadings, DecodedStatus, decode
+from actors.ingest.intake import Place, hand
 from actors.ingest.limits import Limits
 from actors.ingest.rejections import KEPT_BYTES_MAX
 from actors.ingest.room import Room
@@ -21,7 +22,6 @@ from actors.runtime.reply import Reply
 from protocol.device.payloads import PAYLOAD_BYTES_MAX
 from protocol.device.topics import Kind, Topic, prefix
 from protocol.errors import Busy, TooMany, Unauthorized
-from protocol.messages import FromDevice
 from protocol.problems.detail import Detail
 from protocol.records import Origin, WriteUnit
 from protocol.rest.ingesting import IngestView, ingest_view
@@ -34,12 +34,6 @@ RETRY_S = 5
 class Post(Reply[tuple[WriteUnit, int]]):
     """The receipt of a posted message: settled with what was committed of it, and how many of its
     readings were stored before."""
-
-
-class Place(Protocol):
-    """A device's actor that has room for a message."""
-
-    def hand(self, message: FromDevice, /, *, control: bool) -> None: ...
 
 
 class Posts:
@@ -79,7 +73,7 @@ class Posts:
             raise _not_serving()
         wait_s = self._limits.wait_s(topic)
         if wait_s:
-            raise TooMany(Detail("device_too_fast"), retry_after_s=max(1, round(wait_s)))
+            raise TooMany(Detail("device_too_fast"), retry_after_s=math.ceil(wait_s))
         now_us = self._clock.now_us()
         decoded = decode(topic, payload, now_us, retained=False)
         place = self._place_of(topic) if self._room.has(1) else None
@@ -88,9 +82,7 @@ class Posts:
         post = Post()
         origin = _origin(topic, payload, now_us, post)
         self._seen(origin, len(payload), 1)
-        self._room.take(origin.size)
-        self._counters.received(topic.device, decoded.readings)
-        place.hand(decoded.message(origin), control=topic.is_urgent)
+        hand(self._room, self._counters, place, origin, decoded)
         try:
             unit, duplicate = await post.wait(WITHIN_S)
         except trio.TooSlowError:

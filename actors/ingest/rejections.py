@@ -9,7 +9,7 @@ from protocol.device.topics import errors_topic
 from protocol.errors import Refusal
 from protocol.messages import FromDevice, Notice
 from protocol.problems.detail import storable
-from protocol.records import Origin, Rejection, StateChange, WriteUnit
+from protocol.records import WHOLE, Origin, Rejection, StateChange, WriteUnit
 from protocol.times import SECOND_US
 
 KEPT_BYTES_MAX = 4_096  # CONTRACT §1: what is kept of a refused payload
@@ -37,7 +37,7 @@ def rejection(
     device_id: str,
     payload: bytes | None = None,
     readings: int = 1,
-    at: int = 0,
+    at: int = WHOLE,
 ) -> Rejection:
     """The row that keeps a refused message or reading, cut to 4 kB and always readable."""
     kept = origin.payload if payload is None else payload

@@ -53,7 +53,7 @@ class Detail:
         return isinstance(other, Detail) and (self.code, self.params) == (other.code, other.params)
 
     def __hash__(self) -> int:
-        return hash((self.code, tuple(self.params.items())))
+        return hash((self.code, frozenset(self.params.items())))
 
     @property
     def coded(self) -> str:

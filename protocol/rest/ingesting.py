@@ -6,10 +6,9 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from protocol.errors import Reason
 from protocol.problems.coded import code_of
 from protocol.problems.detail import Value
-from protocol.records import Rejection
+from protocol.records import WHOLE, Rejection
 
 
 class PostedReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,20 +36,17 @@ class IngestView(msgspec.Struct, frozen=True, kw_only=True):
 def ingest_view(keys: Sequence[str], rejections: Sequence[Rejection], duplicate: int) -> IngestView:
     """Args:
     keys: of the readings, in the order of the message.
-    rejections: of some of them (`Rejection.at`), or one of the whole message.
+    rejections: of some of them, or one of the whole message (`Rejection.at`).
     """
-    by_place = {each.at: each for each in rejections if not _is_of_all(each)}
-    rest = next(filter(_is_of_all, rejections), None)
+    by_place = {each.at: each for each in rejections}
+    rest = by_place.get(WHOLE)
+    if rest is not None and not keys:
+        keys = [""]  # a status has no readings, and nothing of it was taken
     readings = [_posted(key, by_place.get(at, rest)) for at, key in enumerate(keys)]
     stored = sum(each.outcome == "stored" for each in readings)
     return IngestView(
         stored=stored, duplicate=duplicate, refused=len(readings) - stored, readings=readings
     )
-
-
-def _is_of_all(rejection: Rejection) -> bool:
-    """Whether it stands for all readings that were not refused one by one."""
-    return rejection.readings > 1 or rejection.reason == Reason.UNSTORABLE
 
 
 def _posted(key: str, rejection: Rejection | None) -> PostedReading:

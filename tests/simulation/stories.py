@@ -150,7 +150,7 @@ STORIES: dict[str, Plan] = {
     ),
     # The standby looks after a minute, and then knows when they expire, as the leader does.
     "a standby claims due work, too": story(
-        *commands(2.0, 8, 3.0, ttl_s=100), many=2, reactions=[Reaction(after_s=None, ends_s=None)]
+        *commands(2.0, 16, 3.0, ttl_s=100), many=2, reactions=[Reaction(after_s=None, ends_s=None)]
     ),
     # Commits, brokers and their sessions
     # The commit is done three seconds later, by a server whose client is gone.

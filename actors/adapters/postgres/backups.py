@@ -15,6 +15,7 @@ was confirmed at `hold` (`undone`).
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
@@ -41,7 +42,7 @@ ANALYZE = {"statement_timeout": "0"}
 
 _LOGINS = """
 SELECT rolname AS role, rolcanlogin AS may_log_in, {verifier} AS verifier FROM {roles}
-WHERE rolname ~ $1 ORDER BY 1
+WHERE rolname ~ $1 AND to_regnamespace(rolname::text) IS NOT NULL ORDER BY 1
 """
 _TABLES = """
 SELECT count(*) FROM pg_class c WHERE relnamespace = 'public'::regnamespace
@@ -168,16 +169,7 @@ async def _logins(connection: Any) -> list[Login]:
         roles="pg_authid" if is_told else "pg_roles",
     )
     rows = await connection.fetch(asked, views.ROLES)
-    return [
-        Login(_user_of(row["role"]), row["verifier"], row["may_log_in"])
-        for row in rows
-        if await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", row["role"])
-    ]
-
-
-def _user_of(role: str) -> str:
-    digits = role.removeprefix(views.ROLE)
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return [Login(views.user_of(row["role"]), row["verifier"], row["may_log_in"]) for row in rows]
 
 
 def undone(confirmed: dict[str, int]) -> str:
@@ -228,7 +220,7 @@ class RestoreCalls(PooledCalls):
         async def unit(connection: Any) -> bool:
             if login.verifier is None or not await readers.is_possible(connection):
                 return False
-            await views.grant(connection, self._url, login.user_id, "of-nobody-yet")
+            await views.grant(connection, self._url, login.user_id, secrets.token_urlsafe(24))
             role = views.role_of(login.user_id)
             quoted = await connection.fetchval("SELECT quote_literal($1)", login.verifier)
             may = "LOGIN" if login.may_log_in else "NOLOGIN"

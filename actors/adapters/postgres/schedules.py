@@ -39,7 +39,13 @@ async def add_schedule(
 
 
 _PLAYED = (
-    *("due_us", "state", "triggered_us", "acknowledged_us", "completed_us", "detail", "coded"),
+    "due_us",
+    "state",
+    "triggered_us",
+    "acknowledged_us",
+    "completed_us",
+    "detail",
+    "coded",
 )
 _ADD_PLAYED = """
 INSERT INTO schedule_occurrences

@@ -4,6 +4,7 @@ For Grafana's PostgreSQL source, and for queries that REST does not offer. The r
 views in a schema of its own name, in a separate database (`readers`), and change nothing.
 """
 
+import uuid
 from typing import Any
 
 import msgspec
@@ -74,6 +75,11 @@ SELECT CASE current_setting('listen_addresses')
 def role_of(user_id: str) -> str:
     """The name of a user's role and schema; `user_id` is a UUID."""
     return ROLE + user_id.replace("-", "")
+
+
+def user_of(role: str) -> str:
+    """The inverse of `role_of`."""
+    return str(uuid.UUID(role.removeprefix(ROLE)))
 
 
 async def grant(connection: Any, url: str, user_id: str, password: str) -> SqlLogin:

@@ -7,7 +7,7 @@ all of its rows belong there.
 
 from typing import Any
 
-from actors.adapters.postgres.wire.partitions import MONDAY, promise
+from actors.adapters.postgres.wire.partitions import MONDAY, promise, step
 
 FORMER_SUMS = ("feed_rollups", "user_rollups")
 
@@ -16,6 +16,10 @@ _UNTIL = f"""
 SELECT to_char(until, 'YYYY_MM_DD') AS name, until::text AS until FROM (
     SELECT date_bin('7 days', greatest(now(), max(ts)), {MONDAY}) + interval '14 days' AS until
     FROM {{table}}) m WHERE EXISTS (SELECT FROM {{table}})
+"""
+_EARLIER = r"""
+SELECT conname FROM pg_constraint WHERE conrelid = $1::text::regclass AND conname <> $2
+    AND conname ~ '^before_\d{4}_\d\d_\d\d$'
 """
 
 
@@ -32,4 +36,13 @@ async def prepare(connection: Any) -> None:
             await connection.execute("SET LOCAL statement_timeout = 0")
             row = await connection.fetchrow(_UNTIL.format(table=table))
         if row is not None:
-            await promise(connection, table, f"before_{row['name']}", f"ts < '{row['until']}'")
+            name = f"before_{row['name']}"
+            await _take_back(connection, table, name)
+            await promise(connection, table, name, f"ts < '{row['until']}'")
+
+
+async def _take_back(connection: Any, table: str, but: str) -> None:
+    """Promises of earlier tries, whose Mondays come earlier: each refuses rows from then on."""
+    for row in await connection.fetch(_EARLIER, table, but):
+        async with step(connection):
+            await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {row['conname']}")

@@ -53,6 +53,7 @@ DO $$
 DECLARE
     old text;
     new text;
+    promise text;
     until date;
     has_rows boolean;
 BEGIN
@@ -72,6 +73,14 @@ BEGIN
                 new || to_char(until, '"_before_"YYYY_MM_DD'));
             EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (MINVALUE) TO (%L)',
                 new, new || to_char(until, '"_before_"YYYY_MM_DD'), until::text || ' 00:00+00');
+            -- The bounds of the partition say it from now on.
+            FOR promise IN SELECT conname FROM pg_constraint
+                WHERE conrelid = (new || to_char(until, '"_before_"YYYY_MM_DD'))::regclass
+                    AND conname ~ '^before_\d{4}_\d\d_\d\d$'
+            LOOP
+                EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I',
+                    new || to_char(until, '"_before_"YYYY_MM_DD'), promise);
+            END LOOP;
         ELSE
             EXECUTE format('DROP TABLE %I', old);
         END IF;
