@@ -1,6 +1,6 @@
 """What the demo shows: Cà phê Sông Hàn, a chain of coffee shops in Đà Nẵng.
 
-Everything here is data. `readings` says what its devices measure, `stage` plays it.
+Everything here is data. `readings` says what its devices measure, `show` plays it.
 """
 
 from decimal import Decimal
