@@ -1,8 +1,8 @@
 """What the demo's devices measure at any time: pure, and the same for the same beginning.
 
-    readings = Readings(place, began_us)
-    readings.at(sensor, now_us)   # a number; `is_silent` says whether the device tells it
-    for message in readings.history(sensors, since_us, until_us): ...   # bodies for `feeds`
+readings = Readings(place, began_us)
+readings.at(sensor, now_us)   # a number; `is_silent` says whether the device tells it
+for message in readings.history(sensors, since_us, until_us): ...   # bodies for `feeds`
 """
 
 import math
